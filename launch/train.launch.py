@@ -1,5 +1,5 @@
 """
-Training as a node: progress on topics, services to pause, save and stop.
+Trains a policy in a node, which publishes its progress and has services to pause, save and stop.
 
     ros2 launch velora_ros train.launch.py env:=InvertedPendulum-v5 seed:=1 steps:=30000
     ros2 launch velora_ros train.launch.py --show-args
@@ -11,5 +11,5 @@ from velora_ros.nodes.bringup.ros2_launch import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the run; its nodes are in ``velora_ros/nodes/bringup/which_nodes_start.py``, its arguments beside it."""
+    """Describe the run: ``velora_ros/nodes/bringup/`` has its nodes and arguments."""
     return launch_description('train')

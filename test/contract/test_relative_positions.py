@@ -76,7 +76,7 @@ def test_steps_of_a_field_are_read_in_any_order():
 
 @pytest.mark.parametrize('distance', ['-1', '0', 'nan', 'inf', 'near', ''])
 def test_a_distance_that_is_none_is_refused(distance):
-    with pytest.raises(ConfigError, match=r'give a distance above 0, in m'):
+    with pytest.raises(ConfigError, match=r'give a distance above 0 in m'):
         parse(f'position.within({distance}).x')
 
 

@@ -87,7 +87,10 @@ def test_what_stands_for_joint_states_that_are_not_finite_is_a_number():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        ({'fields': ('scan:ranges[0:4]',)}, r'has 4 values \(scan:ranges\[0:4\] gives 4\), but the policy reads 6'),
+        (
+            {'fields': ('scan:ranges[0:4]',)},
+            r'has 4 values \(scan:ranges\[0:4\] gives 4\), but the policy has 6 observations',
+        ),
         ({'fields': ('scan:ranges[0:8]', 'scan:ranges[:]')}, r'has 8 values .* without scan:ranges\[:\]'),
         ({'fields': ('scan:ranges[2:]', 'scan:ranges[:-2]')}, "the slices 'scan:ranges.2:.' and 'scan:ranges.:-2.'"),
         ({'fields': ('ranges[0:6]',)}, r'For example scan:ranges\[0:6\]'),
@@ -110,7 +113,10 @@ def test_of_many_observations_only_some_are_named():
     ('settings', 'message'),
     [
         ({'fields': ('joints:a/position',) * 2, 'nonfinite': ('range_max',)}, "'observation.nonfinite' is 'range"),
-        ({'fields': ('joints:a/position',)}, "'observation.fields' has 1 entries, but the policy reads 2: slider/pos"),
+        (
+            {'fields': ('joints:a/position',)},
+            "'observation.fields' has 1 entries, but the policy has 2 observations: slider/pos",
+        ),
         ({'fields': ('joints:a/positon',) * 2}, "Did you mean 'position'"),
         (
             {'fields': ('joint:a/position',) * 2},
@@ -119,8 +125,11 @@ def test_of_many_observations_only_some_are_named():
         ({'fields': ('robo:a/position',) * 2, 'sources': (ROBOT,)}, "Did you mean 'robot'"),
         ({'fields': ('a/position',) * 2, 'sources': (ROBOT,)}, 'For example robot:a/position'),
         ({'fields': ('robot:a/position',) * 2, 'sources': (ROBOT, IMU)}, "no field uses the source 'imu'"),
-        ({'sources': (ROBOT, IMU)}, "'observation.fields' must say where each .*: slider/position, hinge/position"),
-        ({'scale': (1.0,)}, "'observation.scale' has 1 entries, but the policy reads 2"),
+        (
+            {'sources': (ROBOT, IMU)},
+            "'observation.fields' is empty, but cannot be derived .* slider/position, hinge/position",
+        ),
+        ({'scale': (1.0,)}, "'observation.scale' has 1 entries, but the policy has 2 observations"),
         ({'transform': ('sin',) * 3}, "'observation.transform' has 3 entries"),
     ],
 )

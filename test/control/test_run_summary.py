@@ -273,4 +273,4 @@ def test_a_policy_that_answers_every_other_step_fails_at_any_rate_of_states():
             statistics.command(100.0 + now + 0.001)
     summary = statistics.summary(140.0, progress(4.0))
     assert summary['due'] == pytest.approx(100, abs=2)
-    assert any('got only' in reason for reason in failures(summary))
+    assert any('states got a command' in reason for reason in failures(summary))

@@ -44,7 +44,7 @@ def test_degrees_are_found():
 def test_a_small_angle_in_degrees_may_be_an_offset_and_says_both():
     (found,) = check_positions([expected('a', mean=0.0, start=0.0)], joints(still(2.0, 0.0)))
     assert found.check == 'offset'
-    assert 'Or it is in degrees' in found.text
+    assert 'Or the position is in degrees' in found.text
 
 
 def test_a_slide_is_never_in_degrees():

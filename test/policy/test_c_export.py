@@ -246,7 +246,7 @@ def test_a_prefix_that_c_does_not_take_is_refused_with_one_that_it_does(make_pol
 def test_numbers_beyond_single_precision_are_refused(make_policy_file):
     file = make_policy_file(2, 12, 1)
     spec = dataclasses.replace(file.spec, action_low=(-1e300,), action_high=(1e300,))
-    with pytest.raises(PolicyFileError, match='single precision cannot hold'):
+    with pytest.raises(PolicyFileError, match='beyond the range of single precision'):
         to_c(dataclasses.replace(file, spec=spec), 'walk')
 
 

@@ -124,7 +124,7 @@ def test_an_own_file_in_the_wrong_place_gets_advice(own: dict[str, Path]) -> Non
     assert 'LiquidDDPG.load(file).export' in why_no_policy(own['agent'])
     assert 'LiquidDDPG.from_policy(file)' in why_no_agent(own['policy'])
     assert str(own['run'] / 'checkpoints') in why_no_agent(own['run'])
-    assert why_no_run(own['checkpoint']).endswith(f"name the folder of the run, '{own['run']}'.")
+    assert why_no_run(own['checkpoint']).endswith(f"give the folder of the run, '{own['run']}'.")
     assert f"--from '{own['policy']}'" in why_no_run(own['policy'])
 
 

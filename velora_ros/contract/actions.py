@@ -1,4 +1,4 @@
-"""The meaning of an action on a robot: position, velocity or effort, scale, offset, and bounds in SI units."""
+"""Defines what an action means for a robot: position, velocity or effort, scale, offset, and bounds in SI units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,20 +17,20 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class ActionMeaning:
     """
-    What a robot receives for a policy's actions: ``scale * action + offset``, clipped to the bounds.
+    What a policy's actions mean for a robot, which receives ``scale * action + offset``, clipped to the bounds.
 
     Args:
         scale: SI value of one unit of each action.
         offset: SI value of each action at zero.
         low: lowest SI value that is sent for each action.
         high: highest SI value that is sent for each action.
-        positions: whether the command is a position, at which a robot stays while the command is repeated.
-        increments: whether actions are the speeds at which the commanded position moves; the bounds are those of the
-            position.
-        reach: deflection of each joint's servo under the largest effort, effort limit / stiffness; a position that
-            moves by increments is never farther from the measured one. Empty: not known.
-        start_pose: position of each commanded joint at the start; empty: none is known.
-        limits: lowest and highest position of each commanded joint; empty: not known.
+        positions: for each action whether it commands a position, which the robot keeps while the command is repeated.
+        increments: whether actions are the speeds at which the commanded positions move; ``low`` and ``high`` are then
+            bounds of the positions.
+        reach: deflection of each joint's servo under the largest effort, effort limit / stiffness [rad or m]. A
+            position that moves by increments is never further from the measured position. Empty if not known.
+        start_pose: position of each commanded joint at the start [rad or m]; empty if not known.
+        limits: lowest and highest position of each commanded joint [rad or m]; empty if not known.
     """
 
     scale: tuple[float, ...]
@@ -59,10 +59,11 @@ def action_meaning(
     Return the meaning of a policy's actions on a robot.
 
     Args:
-        spec: the policy's specification; if it has a contract, the command is taken from it.
-        scale: scales that replace those of the policy file, one for each action; empty keeps the file's.
-        offset: offsets that replace those of the policy file, one for each action; empty keeps the file's.
-        interface: the meaning of all actions as set by the user; ``''`` takes it from contract or names.
+        spec: the policy's specification; if it has a contract, the contract defines the command.
+        scale: the user's scales, one for each action; if empty, the scales of the policy file.
+        offset: the user's offsets, one for each action; if empty, the offsets of the policy file.
+        interface: position, velocity or effort, if the user sets it for all actions; ``''`` derives it from the
+            contract or the action names.
 
     Raises:
         ConfigError: scale or offset does not have one value per action, or the interface contradicts an action's name.
@@ -81,13 +82,13 @@ def action_meaning(
 
 
 def commanded_joints(spec: PolicySpec) -> tuple[str, ...]:
-    """Return the joints whose positions a policy commands, by its contract; empty if it commands something else."""
+    """Return the joints whose positions a policy commands, from its contract; empty if it commands something else."""
     contract = spec.contract
     return contract.command.fields if contract is not None and contract.command.interface == 'position' else ()
 
 
 def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) -> ActionMeaning:
-    """Return the meaning within the limits of a contract's command."""
+    """Return the meaning of the actions with the limits, start pose and reach of a contract's command."""
     sent, count = interface or command.interface, len(command.fields)
     positions, pose = (sent == 'position',) * count, command.start_pose if sent == 'position' else ()
     if sent != command.interface:  # the user sends something else, for example the speeds themselves
@@ -110,20 +111,21 @@ def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) 
 def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[float, ...]) -> tuple[float, ...]:
     if len(given) not in (0, spec.action_dim):
         raise ConfigError(
-            f"'{name}' has {len(given)} values, but the policy commands {spec.action_dim}: "
-            f'{", ".join(spec.action_names)}. Give one for each, or omit it to use the values of the policy file.'
+            f"'{name}' has {len(given)} values, but the policy has {spec.action_dim} actions: "
+            f'{", ".join(spec.action_names)}. Give one value for each action, or omit the parameter to use the values '
+            'of the policy file.'
         )
     return tuple(map(float, given)) or own
 
 
 def _positions(spec: PolicySpec, interface: str) -> tuple[bool, ...]:
-    """Return which actions are positions, by the user's interface, by their names, or by the policy file's servos."""
+    """Return for each action whether it is a position: by the user's interface, its name, or the file's servos."""
     named = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
     if wrong := [meaning for meaning in named if interface and meaning not in ('', interface)]:
         raise ConfigError(
-            f"the command means '{interface}' by its type, fields or 'command.interface', but the policy's actions are "
-            f"{', '.join(spec.action_names)}; choose a 'command.type' and 'command.fields' that can mean '{wrong[0]}', "
-            f"and set 'command.interface' to '{wrong[0]}' or leave it empty."
+            f"'command.type', 'command.fields' or 'command.interface' sets the interface '{interface}', but the "
+            f"policy's actions are {', '.join(spec.action_names)}; choose a 'command.type' and 'command.fields' for "
+            f"'{wrong[0]}', and set 'command.interface' to '{wrong[0]}' or leave it empty."
         )
     meanings = [interface or meaning for meaning in named]
     servos = spec.action_holds or (False,) * spec.action_dim

@@ -1,8 +1,8 @@
 """
-Entries of an observation that no message contains.
+Plans the entries of an observation that are not in any message.
 
-These are differences between positions of several messages, the policy's previous action, and the clock of a gait.
-Values that they need but that are not observations themselves are stored after the observation.
+They are differences between positions in several messages, the policy's previous action, and a gait clock. Values that
+these entries need, but that are not observations themselves, are stored after the observation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +30,13 @@ WAVES = ('sin', 'cos')
 @dataclass
 class ClockPlan:
     """
-    The entries of a gait's clock.
+    The entries of a gait clock.
 
     Args:
-        source: the clock.
-        entries: their indices in the observation.
-        waves: 0 for the sine or 1 for the cosine, for each.
-        command: indices of the command among the values read; empty: the clock always runs.
+        source: the source of the clock.
+        entries: the indices of the entries in the observation.
+        waves: for each entry, 0 for the sine or 1 for the cosine.
+        command: indices among the values read of the command that drives the clock; if empty, the clock always runs.
     """
 
     source: Source
@@ -51,11 +51,11 @@ class Computed:
     All computed entries of an observation.
 
     Args:
-        size: number of values read and computed, at least the number of observations.
+        size: number of values read and computed; at least the number of observations.
         hidden: number of values at the end that are not observations.
-        ways: differences between positions of several messages.
+        ways: differences between positions in several messages.
         actions: for each previous action that is read, its index in the observation and the number of the action.
-        clocks: the clocks of a gait.
+        clocks: the gait clocks.
     """
 
     size: int = 0
@@ -70,7 +70,7 @@ class Computed:
 
 class RawPlaces:
     """
-    Indices of the values read from messages; a value that is not an observation gets an index after the observations.
+    Gives the indices of values read from messages; a value that is not an observation follows after the observations.
 
     Args:
         plans: the plans of all sources, by name.
@@ -82,17 +82,17 @@ class RawPlaces:
 
     def of(self, name: str, fields: Iterable[str], why: str) -> list[int]:
         """
-        Return the indices of a source's fields, which are read from now on.
+        Return the indices of fields of the source ``name``; fields that were not read before are added to its plan.
 
         Raises:
-            ConfigError: there is no such source.
+            ConfigError: there is no such source; ``why`` is the beginning of the error.
         """
         if name not in self.plans:
             raise ConfigError(f"{why} needs the source '{name}'.{did_you_mean(name, self.plans)}")
         return [self._place(self.plans[name], what) for what in fields]
 
     def of_joints(self, joints: Sequence[str], why: str = 'the position of a joint') -> list[int] | None:
-        """Return the indices of joints' positions; None without joint states."""
+        """Return the indices of the positions of joints; None if no source has joint states."""
         name = next((name for name, one in self.plans.items() if one.source.type == JOINTS), None)
         return None if name is None else self.of(name, [signal_name(joint, 'position') for joint in joints], why)
 
@@ -105,16 +105,16 @@ class RawPlaces:
 
 
 def is_computed(source: Source, what: str) -> bool:
-    """Return whether a field is computed."""
+    """Return whether a field of a source is computed, and not read from its messages."""
     return source.type in OWN_TYPES or (source.type != JOINTS and parse_relative_position(what) is not None)
 
 
 def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
     """
-    Return the objects that compute these entries.
+    Return the objects that compute the given entries.
 
     Raises:
-        ConfigError: a field is not valid, or a source that it needs is missing.
+        ConfigError: a field is invalid, or a source that it needs is missing.
     """
     found, ways = Computed(), dict[tuple[str, RelativePosition], list[tuple[int, int]]]()
     clocks: dict[str, ClockPlan] = {}
@@ -140,7 +140,9 @@ def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places
     why = f"a field of the source '{name}'"
     turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:
-        raise ConfigError(f"{why} turns with the joint '{way.joint}', but no source has joint states; add one.")
+        raise ConfigError(
+            f"{why} turns with the joint '{way.joint}', but no source has joint states; add a source of joint states."
+        )
     return RelativePositions(
         places.of(name, POSITION, why),
         origin=places.of(way.origin, POSITION, why) if way.origin else [],
@@ -154,24 +156,26 @@ def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places
 
 def _number(source: Source, what: str) -> int:
     if not what.isdecimal():
-        raise ConfigError(f"'{source.name}:{what}' is not an action; give its number, {source.name}:0.")
+        raise ConfigError(
+            f"'{source.name}:{what}' is not an action; give the number of an action, for example {source.name}:0."
+        )
     return int(what)
 
 
 def _wave(source: Source, what: str) -> int:
     if what not in WAVES:
-        raise ConfigError(f"'{source.name}:{what}' is not part of a clock.{did_you_mean(what, WAVES)}")
+        raise ConfigError(f"'{source.name}:{what}' is not a field of a GaitClock.{did_you_mean(what, WAVES)}")
     return WAVES.index(what)
 
 
 def _command_of(source: Source, places: RawPlaces) -> list[int]:
-    """Return the indices of the command that a clock depends on."""
+    """Return the indices of the command that drives a clock; empty if the clock always runs."""
     if not source.moves_with:
         return []
     plan = places.plans.get(source.moves_with)
     if plan is None or not plan.places or any(joint_signal(what) for what in plan.fields):
         raise ConfigError(
-            f"the clock '{source.name}' runs while the command of the source '{source.moves_with}' is not zero, but no "
-            'observation is read from that source; read its entries, or remove the clock.'
+            f"the command of the source '{source.moves_with}' drives the clock '{source.name}', but "
+            "'observation.fields' reads nothing from that source; read its fields, or remove the clock."
         )
     return list(plan.places)

@@ -1,4 +1,4 @@
-"""A contract as parameters of policy_node, by name: the policy file's values where the user sets none."""
+"""Converts a contract to parameters of policy_node: the values of parameters that the user does not set."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ SOURCE_PARAMETERS = {
     'low': 'low', 'high': 'high', 'period_s': 'period_s', 'phase': 'phase', 'moves_with': 'moves_with',
     'moves_above': 'moves_above',
 }  # fmt: skip
-"""The parameters of a source that a contract can set, and the fields that hold them."""
+"""For each parameter of a source that a contract can set, the field of ``Source`` with its value."""
 
 
 def as_parameters(contract: RobotContract) -> dict[str, Any]:
-    """Return all parameters that a contract determines; tuples become lists."""
+    """Return all parameters that a contract determines, by name; tuples become lists."""
     command = contract.command
     found: dict[str, Any] = {
         'command.type': command.type,
@@ -33,7 +33,7 @@ def as_parameters(contract: RobotContract) -> dict[str, Any]:
 
 
 def source_parameters(source: Source) -> dict[str, Any]:
-    """Return the parameters of a source."""
+    """Return the parameters ``observation.<source>.*`` of a source, by name."""
     values = {name: getattr(source, field) for name, field in SOURCE_PARAMETERS.items()}
     return {
         f'observation.{source.name}.{name}': list(value) if isinstance(value, tuple) else value
@@ -42,5 +42,5 @@ def source_parameters(source: Source) -> dict[str, Any]:
 
 
 def own_sources(contract: RobotContract) -> list[str]:
-    """Return the names of the sources that policy_node keeps itself."""
+    """Return the names of the sources that policy_node computes itself: LastAction and GaitClock."""
     return [source.name for source in contract.sources if source.type in OWN_TYPES]

@@ -27,7 +27,7 @@ _STEP = re.compile(r'\.?([A-Za-z_]\w*)|\[\s*(-?\d*)\s*(?:(:)\s*(-?\d*)\s*(?::\s*
 @dataclass(frozen=True)
 class Path:
     """
-    The path of a number, or of the numbers of a slice, in a message.
+    The path of a number, or of the numbers in a slice, in a message.
 
     Args:
         text: the path as it was written.
@@ -39,7 +39,7 @@ class Path:
 
     @property
     def cut(self) -> slice | None:
-        """The slice, if there is one."""
+        """The slice in the path; None if there is none."""
         return next((step for step in self.steps if isinstance(step, slice)), None)
 
     @property
@@ -55,7 +55,7 @@ class Field:
 
     Args:
         text: the field as it was written.
-        paths: one path, or several to reduce.
+        paths: the path of the field, or several paths of which the reduction is taken.
         reduction: ``min``, ``max``, ``mean``, or ``''`` for none.
     """
 
@@ -65,13 +65,13 @@ class Field:
 
     @property
     def width(self) -> int | None:
-        """The number of observations it gives; None if it depends on the length of the array."""
+        """The number of observations that the field gives; None if it depends on the length of the array."""
         return 1 if self.reduction else self.paths[0].width
 
 
 def parse(text: str) -> Field:
     """
-    Return the parsed field.
+    Parse a field.
 
     Raises:
         ConfigError: the syntax is wrong, there is no such reduction, or a slice selects nothing.
@@ -85,7 +85,7 @@ def parse(text: str) -> Field:
 
 
 def width_of(text: str) -> int | None:
-    """Return how many observations a field gives; None if it depends on the message, 1 for text in another syntax."""
+    """Return how many observations a field gives; None if it depends on the message, 1 for any other text."""
     try:
         return parse(text).width
     except ConfigError:
@@ -134,10 +134,10 @@ def _index(match: re.Match[str], whole: str) -> int | slice:
     except ValueError as error:
         raise ConfigError(f"'{whole}' has an invalid slice; write start:stop or start:stop:step.") from error
     if cut.step == 0:
-        raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or omit it.")
+        raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or omit the step.")
     if slice_width(cut) == 0:
         raise ConfigError(
-            f"'{whole}' has a slice that selects nothing; its stop must lie beyond its start. For a sector across the "
+            f"'{whole}' has a slice that selects nothing; its stop must be after its start. For a sector across the "
             'end of an array, give two slices, as in min(ranges[-20:], ranges[:20]).'
         )
     return cut

@@ -1,8 +1,8 @@
 """
-A tree of frames as published on ``tf``, to convert positions from one frame to another.
+Keeps the tree of frames that is published on ``tf``, and converts poses from one frame to another.
 
-A pose is a position [m] and an orientation, a unit quaternion (w, x, y, z). The frames form a tree: each is placed in
-its parent.
+A pose is a position [m] and an orientation, a unit quaternion (w, x, y, z). Each frame of the tree has a pose in its
+parent frame.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Pose(NamedTuple):
-    """Position, shape (3,) [m], and orientation, a unit quaternion (w, x, y, z), shape (4,)."""
+    """A position, shape (3,) [m], and an orientation, a unit quaternion (w, x, y, z), shape (4,)."""
 
     position: Array
     orientation: Array
@@ -28,13 +28,13 @@ HERE = Pose(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
 
 
 def composed(outer: Pose, inner: Pose) -> Pose:
-    """Return the pose of an object whose pose is ``inner`` in a frame with the pose ``outer``."""
+    """Return the pose of an object that has the pose ``inner`` in a frame that has the pose ``outer``."""
     position = outer.position + matrices(outer.orientation) @ inner.position
     return Pose(position, _product(outer.orientation, inner.orientation))
 
 
 def inverted(pose: Pose) -> Pose:
-    """Return the inverse of a pose: the outer frame in the inner one."""
+    """Return the inverse of a pose: the pose of the outer frame in the inner frame."""
     back = pose.orientation * [1, -1, -1, -1]
     return Pose(-(matrices(back) @ pose.position), back)
 
@@ -52,8 +52,8 @@ class FrameTree:
         Args:
             parent: the parent frame; leading slashes of names are ignored.
             child: the frame.
-            position: shape (3,) [m].
-            orientation: a quaternion (w, x, y, z) of any length but 0.
+            position: the position of the frame, shape (3,) [m].
+            orientation: a quaternion (w, x, y, z), shape (4,), of any length but 0.
 
         Raises:
             ObservationError: a number is not finite, or the quaternion is zero; the old pose is kept.
@@ -63,27 +63,28 @@ class FrameTree:
         if not np.isfinite(place).all() or not 1e-6 < length < np.inf:
             raise ObservationError(
                 f"the pose of the frame '{child}' in '{parent}' has a number that is not finite, or a zero quaternion; "
-                'correct its publisher.'
+                'correct the node that publishes it.'
             )
         self._parents[_plain(child)] = _plain(parent), Pose(place, turn / length)
 
     def pose(self, frame: str, within: str) -> Pose:
         """
-        Return the pose of a frame in another one.
+        Return the pose of ``frame`` in the frame ``within``.
 
         Raises:
-            ObservationError: the frames are not connected; the message names those that are known.
+            ObservationError: the frames are not connected; the error lists the known frames.
         """
         (root, inner), (other_root, outer) = self._in_root(_plain(frame)), self._in_root(_plain(within))
         if root != other_root:
             known = sorted({*self._parents, *(parent for parent, _ in self._parents.values())})
             raise ObservationError(
-                f"tf does not have the pose of '{frame}' in '{within}'; it has {', '.join(known) or 'no frame yet'}."
+                f"tf does not connect the frames '{frame}' and '{within}'; publish the missing transforms. tf has "
+                f'{", ".join(known) or "no frames yet"}.'
             )
         return composed(inverted(outer), inner)
 
     def _in_root(self, frame: str) -> tuple[str, Pose]:
-        """Return the root above a frame and the pose in it; a loop of frames ends where it began."""
+        """Return the root of the tree that has a frame, and the frame's pose in the root; a loop of frames is cut."""
         pose, seen = HERE, {frame}
         while frame in self._parents:
             parent, own = self._parents[frame]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 INTERFACES = ('position', 'velocity', 'effort')
 UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N', 'N*m')}
-"""The SI units of each interface, of a prismatic (slide) and of a revolute (hinge) joint."""
+"""The SI units of each interface: for a prismatic (slide) joint and for a revolute (hinge) joint."""
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class Signal:
     The meaning of an observation or an action, for example a joint signal ``<joint>/<interface>``.
 
     Args:
-        name: its name.
-        unit: its SI unit; ``''`` if it is unknown.
-        scale: scale of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
-        offset: offset of an action, the SI value at zero.
-        holds: for an action without a joint's name, whether it is the target of a position servo.
+        name: the name of the signal.
+        unit: the SI unit; ``''`` if it is unknown.
+        scale: for an action, the SI value of one unit of the action, for example 100 with a gear of 100.
+        offset: for an action, the SI value at zero.
+        holds: for an action that does not name a joint, whether it is the target of a position servo.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Signal:
 
 
 def joint_signal(name: str) -> tuple[str, str] | None:
-    """Return joint and interface of a name such as ``hinge/position``, or None if it does not name a joint signal."""
+    """Return (joint, interface) of a name such as ``hinge/position``; None if it does not name a joint signal."""
     joint, slash, interface = name.rpartition('/')
     return (joint, interface) if slash and joint and interface in INTERFACES else None
 
@@ -40,5 +40,5 @@ def signal_name(joint: str, interface: str) -> str:
 
 
 def reads_joints(names: Sequence[str]) -> bool:
-    """Return whether every name is a joint signal, so that joint states can carry the whole observation."""
+    """Return whether every name is a joint signal, so that joint states can contain the whole observation."""
     return all(joint_signal(name) for name in names)

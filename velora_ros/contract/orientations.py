@@ -1,4 +1,4 @@
-"""Orientations as quaternions (w, x, y, z): the direction of gravity, rotation matrices, vectors in another frame."""
+"""Computes rotation matrices, vectors in another frame and the direction of gravity; quaternions are (w, x, y, z)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,23 @@ def matrices(quaternions: Array) -> Array:
 
 
 def to_frame(axes: Array, vectors: Array) -> Array:
-    """Return vectors, shape (..., 3), in the frames with these axes as columns, shape (..., 3, 3)."""
+    """Return vectors, shape (..., 3), in frames whose axes are the columns of ``axes``, shape (..., 3, 3)."""
     found: Array = np.einsum('...ji,...j->...i', axes, vectors)
     return found
 
 
 def gravity(axes: Array) -> Array:
-    """Return the direction of gravity, R^T (0, 0, -1), in frames with these axes (columns), (..., 3, 3) to (..., 3)."""
+    """
+    Return the direction of gravity, R^T (0, 0, -1), in frames whose axes are the columns of ``axes``.
+
+    The shapes are (..., 3, 3) to (..., 3).
+    """
     found: Array = -axes[..., 2, :]
     return found
 
 
 def rotation(roll: float, pitch: float, yaw: float) -> Array:
-    """Return the rotation matrix of fixed-axis angles [rad] (REP 103), shape (3, 3)."""
+    """Return the rotation matrix, shape (3, 3), of roll, pitch and yaw about fixed axes [rad] (REP 103)."""
     (cr, cp, cy), (sr, sp, sy) = np.cos((roll, pitch, yaw)), np.sin((roll, pitch, yaw))
     return np.array(
         [

@@ -1,5 +1,5 @@
 """
-Fields that are computed from several messages: one position relative to another.
+Computes fields from several messages: a position relative to another position.
 
 ``position.x``                               a coordinate of the source's own position
 ``position.relative_to(tool).x``             minus the position of the source ``tool``
@@ -32,14 +32,14 @@ _STEPS = ('relative_to', 'in_frame_of', 'turned_by', 'within')
 @dataclass(frozen=True)
 class RelativePosition:
     """
-    A parsed field.
+    A parsed field, such as ``position.relative_to(tool).x``.
 
     Args:
-        origin: the source whose position is subtracted; empty: none.
-        in_frame: whether the axes are those of the origin.
-        joint: the joint with which the axes turn; empty: none.
-        within: the coordinates are clipped to this distance [m]; inf: not clipped.
-        axis: 0, 1 or 2.
+        origin: the source whose position is subtracted; ``''`` for none.
+        in_frame: whether the result is in the axes of the origin's orientation.
+        joint: the joint with which the axes turn; ``''`` for none.
+        within: distance to which the coordinates are clipped [m]; inf if they are not clipped.
+        axis: 0, 1 or 2 for x, y or z.
     """
 
     origin: str = ''
@@ -51,10 +51,10 @@ class RelativePosition:
 
 def parse_relative_position(text: str) -> RelativePosition | None:
     """
-    Return the parsed field; None if it is a field of one message.
+    Parse a field; return None if it is read from a single message.
 
     Raises:
-        ConfigError: a step is unknown or given twice, or a distance is not valid.
+        ConfigError: a step is unknown or given twice, or a distance is invalid.
     """
     match = _FIELD.fullmatch(text)
     if match is None:
@@ -64,7 +64,7 @@ def parse_relative_position(text: str) -> RelativePosition | None:
         raise ConfigError(f"'{text}' has the unknown step '{unknown[0]}'; the valid steps are {', '.join(_STEPS)}.")
     given: dict[str, str] = dict(steps)
     if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
-        raise ConfigError(f"'{text}' subtracts two positions; only one can be subtracted.")
+        raise ConfigError(f"'{text}' gives a step twice or subtracts two positions; omit one of these steps.")
     origin = given.get('in_frame_of') or given.get('relative_to') or ''
     within = _distance(text, given['within']) if 'within' in given else math.inf
     return RelativePosition(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))
@@ -76,21 +76,21 @@ def _distance(text: str, given: str) -> float:
     except ValueError:
         distance = math.nan
     if not 0 < distance < math.inf:
-        raise ConfigError(f"'{text}' is clipped to '{given}'; give a distance above 0, in m, such as within(0.1).")
+        raise ConfigError(f"'{text}' has the distance '{given}'; give a distance above 0 in m, such as within(0.1).")
     return distance
 
 
 class RelativePositions:
     """
-    Computes the fields with the same position and origin.
+    Computes fields that differ only in their axes.
 
     Args:
-        position: indices of the position among the values read, x, y and z.
-        origin: indices of the origin's position; empty: none.
-        orientation: indices of the origin's orientation, w, x, y and z; empty: the axes are not turned.
-        joint: index of the position of the joint with which the axes turn [rad]; empty: none.
-        within: the coordinates are clipped to this distance [m]; inf: not clipped.
-        axes: the axis of each entry.
+        position: indices of the position x, y, z among the values read.
+        origin: indices of the origin's position; empty for none.
+        orientation: indices of the origin's orientation w, x, y, z; empty if the axes are not turned by it.
+        joint: index of the position [rad] of the joint with which the axes turn; empty for none.
+        within: distance to which the coordinates are clipped [m]; inf if they are not clipped.
+        axes: the axis of each entry, 0, 1 or 2.
         entries: the entries of the observation that are filled.
     """
 
@@ -109,7 +109,7 @@ class RelativePositions:
         self._within, self._axes, self._entries = within, axes, entries
 
     def __call__(self, values: Array) -> None:
-        """Fill these entries of the values read, shape (..., values)."""
+        """Fill the entries in ``values``, the values read, shape (..., values)."""
         origin = values[..., self._origin] if self._origin else np.zeros(3)
         axes = matrices(_unit(values[..., self._orientation])) if self._orientation else None
         way = seen_from(values[..., self._position], origin, axes)
@@ -125,23 +125,23 @@ def seen_from(position: Array, origin: Array, axes: Array | None = None) -> Arra
     Return a position relative to an origin, shape (..., 3) [m].
 
     Args:
-        position: shape (..., 3) [m].
-        origin: shape (..., 3) [m].
-        axes: the columns are the axes of the result, shape (..., 3, 3); None: those of the positions.
+        position: the position, shape (..., 3) [m].
+        origin: the origin, shape (..., 3) [m].
+        axes: the axes of the result, as columns, shape (..., 3, 3); None for the axes of the positions.
     """
     way = position - origin
     return way if axes is None else to_frame(axes, way)
 
 
 def turned(vectors: Array, angle: npt.ArrayLike) -> Array:
-    """Return vectors, shape (..., 3), in axes that are turned about z by an angle [rad], shape (...,)."""
+    """Return vectors, shape (..., 3), in axes that are turned about z by ``angle``, shape (...,) [rad]."""
     sine, cosine = np.sin(angle), np.cos(angle)
     x, y = vectors[..., 0], vectors[..., 1]
     return np.stack([cosine * x + sine * y, cosine * y - sine * x, vectors[..., 2]], axis=-1)
 
 
 def _unit(quaternions: Array) -> Array:
-    """Return quaternions of length 1; an invalid one becomes NaN, which the policy refuses."""
+    """Return quaternions, shape (..., 4), scaled to length 1; an invalid one becomes NaN, which the policy refuses."""
     with np.errstate(invalid='ignore', divide='ignore'):
         found: Array = quaternions / np.sqrt((quaternions**2).sum(axis=-1, keepdims=True))
     return found

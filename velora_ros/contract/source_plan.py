@@ -1,4 +1,4 @@
-"""The contribution of one source to an observation."""
+"""The plan of one source: which of its fields fill which entries of an observation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,14 +11,15 @@ JOINTS = 'JointState'
 @dataclass(frozen=True)
 class SourcePlan:
     """
-    The contribution of one source to the observation.
+    Which fields of a source fill which entries of the observation.
 
     Args:
         source: the source.
-        fields: the fields that are read from its messages.
-        places: the entries of the observation that they fill, in order.
+        fields: the fields that are read from the source's messages.
+        places: the indices of the entries that the fields fill, in the order of the fields.
         widths: number of entries that each field fills.
-        nonfinite: replacement for a value of each field that is not finite, as in :class:`ObservationSettings`.
+        nonfinite: for each field the replacement for a value that is not finite, as in
+            :class:`velora_ros.contract.sources.ObservationSettings`.
     """
 
     source: Source
@@ -28,7 +29,7 @@ class SourcePlan:
     nonfinite: list[str] = field(default_factory=list)
 
     def add(self, what: str, places: Iterable[int], nonfinite: str = '') -> None:
-        """Add a field that fills these entries."""
+        """Add the field ``what``, which fills the entries with the indices ``places``."""
         before = len(self.places)
         self.places.extend(places)
         self.fields.append(what)

@@ -1,8 +1,8 @@
 """
-Which value of which message becomes which entry of an observation.
+Plans which value of which message becomes which entry of an observation.
 
-:class:`ObservationSettings` are the parameters ``observation.*`` as a user gives them; :func:`plan` checks them against
-a policy's observation names and returns what each source contributes.
+:class:`ObservationSettings` has the parameters ``observation.*`` as the user gives them. :func:`plan` checks them
+against a policy's observation names, and returns a plan of each source.
 """
 
 import math
@@ -24,24 +24,24 @@ REFUSE = 'refuse'
 _LISTED = 12
 
 
-# Used when the user names no source.
+# The sources that are used if the user names none.
 DEFAULT_SOURCES = (Source('joints', 'joint_states', JOINTS), Source('vector', 'observation', VECTOR))
 
 
 @dataclass(frozen=True)
 class ObservationSettings:
     """
-    The parameters ``observation.*``; empty ones are derived from the policy.
+    The parameters ``observation.*``; an empty parameter is derived from the policy.
 
     Args:
-        sources: the topics; a message of the first one triggers a command.
+        sources: the sources; a message of the first one triggers a command.
         defaults: the sources if none are given: joint states if they contain the whole observation, otherwise a vector.
-        fields: ``<source>:<field>`` for each observation of the policy; a slice gives one for each element.
+        fields: ``<source>:<field>`` for each observation of the policy; a slice gives one observation for each element.
         scale: factor of each field, or of each observation.
-        offset: added to each after scaling.
-        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` for each, applied last.
-        nonfinite: replacement for a value that is not finite, for each field or one for all: a number, the name of a
-            number in the same message, ``refuse``, or ``''`` for the meaning defined by the message type.
+        offset: number that is added to each field, or to each observation, after scaling.
+        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` for each field, or for each observation, applied last.
+        nonfinite: replacement for a value that is not finite, one for each field or one for all: a number, the path of
+            a number in the same message, ``refuse``, or ``''`` for the meaning defined by the message type.
     """
 
     sources: tuple[Source, ...] = ()
@@ -56,13 +56,13 @@ class ObservationSettings:
 @dataclass(frozen=True)
 class ObservationPlan:
     """
-    How an observation is made.
+    The plan of an observation.
 
     Args:
-        sources: the contribution of each source, the triggering one first.
-        transform: applied to the whole observation; None for none.
+        sources: the plan of each source, the trigger first.
+        transform: function that is applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn.
-        computed: the entries that no message contains.
+        computed: the entries that are not in any message.
         joints: indices of the commanded joints' positions among the values read; None if they are not read.
     """
 
@@ -75,15 +75,15 @@ class ObservationPlan:
 
 def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[str] = ()) -> ObservationPlan:
     """
-    Return the contribution of each source to the observation.
+    Return the plan of an observation.
 
     Args:
         names: the policy's observation names.
         settings: the user's settings.
-        joints: the commanded joints, whose positions are read as well if there is a source of joint states.
+        joints: the commanded joints, whose positions are also read if there is a source of joint states.
 
     Raises:
-        ConfigError: a setting does not fit the policy; the message says what would fit.
+        ConfigError: a setting does not fit the policy; the error says what would fit.
     """
     sources = settings.sources or _default_sources(names, settings)
     fields = settings.fields or _default_fields(names, sources)
@@ -104,12 +104,12 @@ def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[s
     for one in plans.values():
         if not one.fields:
             raise ConfigError(
-                f"no field uses the source '{one.source.name}'; use it in 'observation.fields' or remove it from "
-                "'observation.sources'."
+                f"no field uses the source '{one.source.name}'; use the source in 'observation.fields', or remove it "
+                "from 'observation.sources'."
             )
     spread = {what: _spread(what, getattr(settings, what), widths, names) for what in ('scale', 'offset', 'transform')}
     unwrapped = [place for place, kind in enumerate(spread['transform']) if kind == 'unwrap']
-    # One name for all fields applies to the messages that have a number of this name; joint states have none.
+    # A single name applies to all messages that have a number of this name; joint states have none.
     others = any(source.type != JOINTS for source in sources)
     fills = _fills(plans.values(), refuse_names=len(settings.nonfinite) != 1 or not others)
     transform = _transform(spread, fills, len(names))
@@ -125,17 +125,17 @@ def _find(text: str, plans: dict[str, SourcePlan]) -> tuple[SourcePlan, str]:
         # A slice contains colons too: the text before a colon is a source only if it could be a name.
         example = f' For example {next(iter(plans))}:{text}.'
         hint = did_you_mean(name, plans) if colon and name.isidentifier() else example
-        raise ConfigError(f"'observation.fields' contains '{text}'; a field is <source>:<field>.{hint}")
+        raise ConfigError(f"'observation.fields' contains '{text}'; write <source>:<field>.{hint}")
     if plans[name].source.type == JOINTS and not joint_signal(what):
         raise ConfigError(
-            f"'observation.fields' contains '{text}'; a field of joint states is {name}:<joint>/<interface>."
+            f"'observation.fields' contains '{text}'; for joint states, write {name}:<joint>/<interface>."
             f'{did_you_mean(what.rpartition("/")[2], INTERFACES)}'
         )
     return plans[name], what
 
 
 def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Return how many observations each field gives; one slice with an open end gets the rest."""
+    """Return how many observations each field gives; a single slice with an open end gives the remaining ones."""
     widths = [width_of(text) for text in texts]
     unknown = [place for place, width in enumerate(widths) if width is None]
     given = sum(width or 0 for width in widths)
@@ -143,7 +143,7 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         open_ended = ' and '.join(f"'{fields[place]}'" for place in unknown)
         raise ConfigError(
             f"'observation.fields' has the slices {open_ended}, whose length depends on the message; only one of them "
-            'can cover the remaining observations. Give the others a start and a stop.'
+            'can give the remaining observations. Give the others a start and a stop.'
         )
     rest = len(names) - given
     known = [rest if width is None else width for width in widths]
@@ -158,7 +158,7 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         if unknown:
             count += f' without {fields[unknown[0]]}'
         raise ConfigError(
-            f"'observation.fields' has {count}, but the policy reads {_listed(names)}. Give one for each, in order."
+            f"'observation.fields' has {count}, but the policy has {_listed(names)}. Give one for each, in this order."
         )
     return known
 
@@ -169,14 +169,14 @@ def _nonfinite(values: Sequence[str], fields: Sequence[str]) -> list[str]:
     if len(values) != len(fields):
         raise ConfigError(
             f"'observation.nonfinite' has {len(values)} entries, but 'observation.fields' has {len(fields)}; give one "
-            "for each field, or one for all: a number, the name of a number in the same message, such as 'range_max', "
+            "for each field, or one for all: a number, the path of a number in the same message, such as 'range_max', "
             f"or '{REFUSE}'."
         )
     return list(values)
 
 
 def number_of(text: str) -> float | None:
-    """Return the number in an entry of ``observation.nonfinite``, or None if it is a name."""
+    """Return the number in an entry of ``observation.nonfinite``; None if the entry is a name."""
     try:
         number = float(text)
     except ValueError:
@@ -203,7 +203,7 @@ def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, floa
 
 
 def _default_sources(names: Sequence[str], settings: ObservationSettings) -> tuple[Source, ...]:
-    """Return the sources that fields name, or joint states if they contain all observations, or the vector."""
+    """Return the sources that the fields name; without fields, joint states if they suffice, else the vector."""
     joints, vector = settings.defaults
     if not settings.fields:
         return (joints if reads_joints(names) else vector,)
@@ -211,7 +211,7 @@ def _default_sources(names: Sequence[str], settings: ObservationSettings) -> tup
     named = dict.fromkeys(text.partition(':')[0] for text in settings.fields)
     if unknown := [name for name in named if name not in known]:
         raise ConfigError(
-            f"'observation.fields' uses the source '{unknown[0]}', which 'observation.sources' does not list."
+            f"'observation.fields' uses the source '{unknown[0]}', but 'observation.sources' does not list it."
             f'{did_you_mean(unknown[0], known)}'
         )
     return tuple(known[name] for name in named)
@@ -224,7 +224,7 @@ def _default_fields(names: Sequence[str], sources: Sequence[Source]) -> tuple[st
     if not several and first.type == JOINTS and reads_joints(names):
         return tuple(f'{first.name}:{name}' for name in names)
     raise ConfigError(
-        f"'observation.fields' must say where each of the policy's observations comes from: {', '.join(names)}. "
+        f"'observation.fields' is empty, but cannot be derived for the policy's observations {', '.join(names)}. "
         f'Give <source>:<field> for each, with the sources {", ".join(source.name for source in sources)}.'
     )
 
@@ -243,18 +243,18 @@ def _transform(spread: dict[str, list[Any]], fills: dict[int, float], count: int
 
 
 def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequence[str]) -> list[Any]:
-    """Return one value for each observation, given one for each observation or field; empty if none is given."""
+    """Return one value for each observation, from one for each observation or field; empty if none are given."""
     if len(values) in (0, len(names)):
         return list(values)
     if len(values) == len(widths):
         return [value for value, width in zip(values, widths, strict=True) for _ in range(width)]
     raise ConfigError(
-        f"'observation.{what}' has {len(values)} entries, but the policy reads {_listed(names)}. "
+        f"'observation.{what}' has {len(values)} entries, but the policy has {_listed(names)}. "
         'Give one for each, in this order.'
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return the number of names and the names; a long list is shortened to its first names and the last one."""
+    """Return the number of observations and their names; a long list has only the first names and the last one."""
     shown = names if len(names) <= _LISTED else (*names[: _LISTED - 2], '...', names[-1])
-    return f'{len(names)}: {", ".join(shown)}'
+    return f'{len(names)} observations: {", ".join(shown)}'

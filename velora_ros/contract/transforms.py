@@ -1,7 +1,7 @@
 """
-From the values read to an observation: replace values that are not finite, scale, offset, sine, cosine, unwrap.
+Transforms the values read into an observation: replaces non-finite values, scales, adds offsets, sine, cosine, unwraps.
 
-Every function takes arrays of shape ``(..., k)``: one robot's values, or those of many simulations at once.
+Every function takes arrays of shape ``(..., k)``: the values of one robot, or of many simulations at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ def fill_nonfinite(values: Array, fill: npt.ArrayLike) -> Array:
 
 def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) -> Array:
     """
-    Return a copy of measured distances in which infinite values are replaced as REP 117 defines them.
+    Return a copy of measured distances in which infinite values are replaced as REP 117 defines.
 
     Args:
         ranges: the distances, shape (..., k) [m].
         least: replaces -inf, "closer than the sensor can measure", scalar or (..., 1) [m].
-        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. 0 means that the driver does not report
-        the sensor's range; inf is then kept.
+        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. With 0, because the driver does not
+            report the sensor's range, inf is kept.
     """
     reach = np.where(np.asarray(greatest) > 0, greatest, np.inf)
     return np.where(np.isneginf(ranges), least, np.where(np.isposinf(ranges), reach, ranges))
@@ -36,14 +36,14 @@ def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) ->
 
 class Transform:
     """
-    ``x = scale * value + offset`` for each entry, then the sine or cosine of some entries.
+    Computes ``x = scale * value + offset`` for each entry, and then the sine or cosine of some entries.
 
     Args:
-        scale: shape (observation,).
-        offset: shape (observation,).
-        sines: entries of which the sine is taken.
-        cosines: entries of which the cosine is taken.
-        fills: numbers that replace values that are not finite before anything else, by entry.
+        scale: the factor of each entry, shape (observation,).
+        offset: the offset of each entry, shape (observation,).
+        sines: indices of the entries of which the sine is taken.
+        cosines: indices of the entries of which the cosine is taken.
+        fills: for some entries, by index, a number that first replaces a value that is not finite.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class Transform:
 
     def __call__(self, values: Array) -> Array:
         """
-        Return a new array, shape (..., observation).
+        Return the transformed values, a new array of shape (..., observation).
 
-        An overflow becomes a number that is not finite, and numpy warns of it; the caller decides with ``np.errstate``
-        whether it should, because that takes longer than the transform.
+        After an overflow, a number is not finite, and numpy warns about it. The caller may switch the warning off with
+        ``np.errstate``, which takes longer than the transform.
         """
         if self._filled:
             values = values.copy()
             values[..., self._filled] = fill_nonfinite(values[..., self._filled], self._fills)
         result: Array = values * self._scale + self._offset
         if self._sines or self._cosines:
-            with np.errstate(invalid='ignore'):  # the sine of infinity is not a number
+            with np.errstate(invalid='ignore'):  # the sine of infinity is NaN
                 result[..., self._sines] = np.sin(result[..., self._sines])
                 result[..., self._cosines] = np.cos(result[..., self._cosines])
         return result
@@ -79,12 +79,12 @@ class Transform:
 
 class Unwrap:
     """
-    Continues angles beyond half a turn where a driver wraps them to [-pi, pi] or [0, 2 pi].
+    Makes angles continuous that a driver wraps to [-pi, pi] or [0, 2 pi].
 
-    Between two calls an angle must turn by less than half a turn.
+    Between two calls, an angle must change by less than half a turn.
 
     Args:
-        entries: the entries of an observation that are such angles.
+        entries: the indices of these angles in an observation.
     """
 
     def __init__(self, entries: Sequence[int]) -> None:
@@ -92,7 +92,7 @@ class Unwrap:
         self.restart()
 
     def restart(self, which: Mask | None = None) -> None:
-        """Start again from the next measured angle in the observations of ``which``, shape (...); None: all."""
+        """Start again from the next measured angles; ``which``, shape (...), selects observations, None means all."""
         if which is None:
             self._last: Array | None = None
             self._turns = np.zeros(len(self._entries))
@@ -103,7 +103,7 @@ class Unwrap:
         """
         Replace the angles [rad] in observations, shape (..., observation), in place.
 
-        An observation in which an angle is not finite is not changed and has no effect on later ones.
+        If an angle is not finite, the observation is not changed and has no effect on later observations.
         """
         angles: Array = values[..., self._entries]
         usable = np.isfinite(angles).all(axis=-1, keepdims=True)

@@ -1,11 +1,11 @@
 """
-From a state to a command, without ROS and without a clock.
+Turns a state of the robot into a command, without ROS and without a clock.
 
 A state passes through these files in order: ``joint_values.py`` or, with several sources, ``observation.py`` merges the
-newest values into an observation,
-``controller.py`` steps the policy and decides whether it may command, ``command_limits.py`` limits the command.
+newest values into an observation. ``controller.py`` steps the policy and decides whether it may command.
+``command_limits.py`` limits the command.
 
-Times are arguments: stamps and "now" in nanoseconds of the ROS clock, ``steady`` in seconds of a monotonic clock.
+Times are arguments: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on a monotonic clock.
 Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
 """
 

@@ -1,11 +1,11 @@
-"""Arming: whether the robot may be commanded, and the latched fault."""
+"""Keeps whether the robot is armed, and the latched fault."""
 
 EMERGENCY_STOP = 'emergency stop'
 
 
 class Arming:
     """
-    Whether the robot is armed, the latched fault, and the reasons not to arm.
+    Keeps whether the robot is armed, the latched fault, and the reasons not to arm.
 
     Args:
         fault: a fault that was latched before.
@@ -26,30 +26,30 @@ class Arming:
         return self.armed and not self.fault
 
     def arm(self) -> None:
-        """Arm."""
+        """Arm; the caller has checked that no refusal and no fault remains."""
         self.armed, self.is_pending = True, False
 
     def arm_when_possible(self, *, arm: bool) -> None:
-        """Arm now or as soon as no refusal remains, or disarm."""
+        """With ``arm``, arm now or as soon as no refusal remains; otherwise disarm."""
         self.armed = arm and not self.refusals
         self.is_pending = arm and not self.armed
 
     def disarm(self) -> None:
-        """Disarm, and arm only when asked again."""
+        """Disarm, and do not arm when the last refusal is removed."""
         self.armed = self.is_pending = False
 
     def latch(self, reason: str) -> None:
-        """Latch a fault; it never replaces an emergency stop, because it might clear by itself."""
+        """Latch a fault; it never replaces an emergency stop, because ``auto_recover`` may clear other faults."""
         self.is_pending = False
         if self.fault != EMERGENCY_STOP:
             self.fault = reason
 
     def recover(self) -> None:
-        """Clear a fault that may clear by itself: any except the emergency stop."""
+        """Clear the fault because a usable state arrived (``auto_recover``); an emergency stop remains."""
         if self.fault != EMERGENCY_STOP:
             self.fault = ''
 
     def clear(self, *, stay_armed: bool) -> None:
-        """Clear the fault on request."""
+        """Clear the fault on request of the user; disarm unless ``stay_armed``."""
         self.fault = ''
         self.armed = self.armed and stay_armed

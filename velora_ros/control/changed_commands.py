@@ -10,7 +10,7 @@ from velora_ros.control.command_limits import Command
 SHARE = 0.05
 """A larger share of changed commands is reported."""
 WINDOW = 5
-"""Number of reports over which commands are counted; with one a second, the last five seconds."""
+"""Number of reports over which commands are counted; with one report per second, the last five seconds."""
 FEWEST = 20
 """With fewer commands than this in the window, nothing is reported."""
 _ROUNDING = 1e-9
@@ -40,10 +40,10 @@ class ChangedCommands:
         Count a command.
 
         Args:
-            wanted: SI values of the policy's actions.
-            bounded: these within their bounds.
+            wanted: the SI values of the policy's actions.
+            bounded: these values, clipped to the bounds.
             before_slew: the command before the slew rate was applied.
-            sent: the command after that.
+            sent: the command after the slew rate was applied.
         """
         self._now.commands += 1
         if wanted != bounded:
@@ -52,7 +52,7 @@ class ChangedCommands:
             self._now.note(before_slew, sent, 'slew_rate')
 
     def report(self) -> str:
-        """Return a warning if limits changed too many of the last commands, else ''; call it once a second."""
+        """Return a warning if limits changed too many of the last commands, else ''; call this once a second."""
         self._window.append(self._now)
         self._now = _Count(len(self._names))
         commands, changed = (sum(getattr(one, what) for one in self._window) for what in ('commands', 'changed'))
@@ -68,14 +68,14 @@ class ChangedCommands:
 
 
 class _Count:
-    """The commands between two reports."""
+    """Counts the commands between two reports."""
 
     def __init__(self, actions: int) -> None:
         self.commands = self.changed = 0
         self.times, self.largest, self.limits = [0] * actions, [0.0] * actions, [''] * actions
 
     def note(self, wanted: Command, sent: Command, limit: str) -> None:
-        """Count a change that is more than rounding."""
+        """Count a command if a limit changed it by more than rounding."""
         amounts = [abs(one - other) for one, other in zip(wanted, sent, strict=True)]
         places = [i for i, amount in enumerate(amounts) if amount > _ROUNDING * max(1.0, abs(wanted[i]))]
         self.changed += bool(places)

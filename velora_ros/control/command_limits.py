@@ -1,5 +1,5 @@
 """
-From a policy's action to a safe command: SI units, bounds, ramp and slew rate; and the fallback command on a fault.
+Turns a policy's action into a safe command: SI units, bounds, ramp, slew rate; also gives the fallback on a fault.
 
 :class:`Safety` holds the limits for one policy, :class:`RampAndSlew` remembers the last command and limits the next.
 """
@@ -20,7 +20,7 @@ from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
 Command = list[float]
-"""One number for each action. For a dozen numbers a list is up to three times as fast as an array."""
+"""One number for each action, in SI units. For a dozen numbers, a list is up to three times as fast as an array."""
 
 # Multiples of the control period that a limit of -1 stands for.
 STATE_AGE_PERIODS = 3.0
@@ -30,7 +30,7 @@ GAP_PERIODS = 10.0
 
 class Safety:
     """
-    The limits for one policy. Commands are in SI units.
+    The limits of the commands of one policy.
 
     Args:
         spec: the policy's specification.
@@ -45,9 +45,9 @@ class Safety:
         period = spec.control_period
         self.settings = settings
         self.max_state_age = or_derived(settings.max_state_age_s, STATE_AGE_PERIODS * period)
-        """Greatest age of a state that yields a command [s]."""
+        """Largest age of a state that gets a command [s]."""
         self.watchdog_timeout = or_derived(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
-        """Longest silence without a fault [s]."""
+        """Longest time without a usable state before a fault is latched [s]."""
         self.max_gap = or_derived(settings.max_gap_s, GAP_PERIODS * period)
         """Longest time between two states without a reset of the hidden state [s]."""
         self.longest_step = min(self.max_gap, GAP_PERIODS * period)
@@ -56,7 +56,7 @@ class Safety:
         self.slew_rate = slew_rates(spec, settings.slew_rate)
         self.has_ramp_or_slew = self.ramp > 0 or any(settings.slew_rate)
         self.line = line_duration(settings.interpolate, period, self.max_state_age)
-        """How long a command moves to the next one [s]; 0: it does not, and is sent as it is."""
+        """Time in which the sent command moves to a new command [s]; 0 if the new command is sent immediately."""
         self._spec = spec
         self._meaning = meaning = action_meaning(
             spec, scale=settings.scale, offset=settings.offset, interface=settings.interface
@@ -75,7 +75,7 @@ class Safety:
 
     @property
     def sent_signals(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Name and SI unit of each command as it is sent: of increments, the position that moves."""
+        """The names and the SI units of the commands as they are sent; for increments, those of the positions."""
         names, units = self._spec.action_names, self._spec.action_units
         if not self.increments or self._spec.contract is None:
             return names, units
@@ -85,23 +85,23 @@ class Safety:
 
     @property
     def start_pose(self) -> Command:
-        """The start pose to which arming moves the robot, within the bounds; empty if there is none or it is off."""
+        """The start pose, within the bounds [rad or m]; empty if there is none or ``start_pose_speed`` is 0."""
         pose = list(self._meaning.start_pose)
         return self.clip(pose) if pose and self.settings.start_pose_speed else []
 
     @property
     def start_pose_speeds(self) -> Command:
-        """Largest speed of each joint on the way to the start pose, no larger than its slew rate."""
+        """Largest speed of each joint on the way to the start pose, at most its slew rate [rad/s or m/s]."""
         return [min(self.settings.start_pose_speed, rate) for rate in self.slew_rate]
 
     @property
     def reach(self) -> Command:
-        """Deflection of each commanded joint's servo under the largest effort; empty if it is not known."""
+        """Deflection of each commanded joint's servo under the largest effort [rad or m]; empty if it is not known."""
         return list(self._meaning.reach)
 
     @property
     def joint_limits(self) -> list[tuple[float, float]]:
-        """Lowest and highest position of each commanded joint; the policy's bounds are often narrower."""
+        """Lowest and highest position of each commanded joint [rad or m]; the policy's bounds are often narrower."""
         return list(self._meaning.limits)
 
     @property
@@ -123,7 +123,7 @@ class Safety:
         return self._meaning.to_si(action)
 
     def bounded(self, action: Command) -> tuple[Command, Command]:
-        """Return the SI values of the policy's actions (speeds for increments), and these within their bounds."""
+        """Return the SI values of the policy's actions (speeds for increments), and these values within the bounds."""
         values, commands = [], []
         for number, (scale, offset, low, high) in zip(action, self._actions, strict=True):
             value = number * scale + offset
@@ -140,16 +140,16 @@ class Safety:
 
     def origin(self, observation: Array, command: Command, measured: Command | None = None) -> Command:
         """
-        Return the command from which a ramp starts when none was sent before, within the bounds.
+        Return the command from which a ramp starts if no command was sent before, within the bounds.
 
-        For a position it is the measured position of the joint; if the policy does not read that, the fallback pose if
-        there is one, otherwise ``command`` itself. Velocities and efforts start from zero. A position is measured in
-        the policy's units, so the user's scale and offset are applied to it as to the policy's actions.
+        A position starts from the measured position of the joint. If the policy does not read that, it starts from the
+        fallback pose or, without one, from ``command`` itself. Velocities and efforts start from zero. A position is
+        measured in the policy's units, so the user's scale and offset are applied to it as to the policy's actions.
 
         Args:
             observation: the policy's observation, shape (observation,).
             command: the command for the policy's action.
-            measured: positions of the commanded joints, if they are read directly.
+            measured: positions of the commanded joints [rad or m]; None if they are not read directly.
         """
         if measured is not None and all(self._meaning.positions):
             return self.clip(measured)
@@ -165,20 +165,20 @@ class Safety:
         return self.clip(start)
 
     def _command_of_position(self, position: float, place: int) -> float:
-        """Return the command that keeps a measured position, which the policy file calls ``position``."""
+        """Return the command that keeps the joint at ``position``, its measured value in the policy's units."""
         own = self._spec.scale[place], self._spec.offset[place]
         scale, offset = self._meaning.scale[place], self._meaning.offset[place]
         return position if own == (scale, offset) else (position - own[1]) / own[0] * scale + offset
 
     def fallback(self, last: Command | None) -> Command | None:
         """
-        Return the command to send when the policy may no longer command.
+        Return the fallback command, which is sent when the policy may no longer command.
 
         Args:
-            last: the last command, or None if there was none.
+            last: the last command; None if there was none.
 
         Returns:
-            A command within the bounds; None if nothing must be sent.
+            A command within the bounds; None if nothing is to be sent.
         """
         if self._rest is None:
             return None
@@ -189,7 +189,7 @@ class Safety:
         return [old if held else rest for old, held, rest in zip(last, self._held, self._rest, strict=True)]
 
     def _held_actions(self) -> tuple[bool, ...]:
-        """Return which actions hold their last command as the fallback."""
+        """Return for each action whether its fallback is its last command."""
         if self.settings.fallback == 'auto':
             return self._meaning.positions
         return (self.settings.fallback in ('hold', 'damp'),) * self._spec.action_dim
@@ -204,7 +204,7 @@ class Safety:
 
 class RampAndSlew:
     """
-    Remembers the last command and limits the next: ramped in after arming, and never faster than the slew rate.
+    Remembers the last command and limits the next one, by a ramp after arming and by the slew rate.
 
     Every result is within the action's bounds, because the start and the policy's action are.
     Times are those of the steady clock [s].
@@ -212,7 +212,7 @@ class RampAndSlew:
 
     def __init__(self) -> None:
         self.last: Command | None = None
-        """The last command sent, the policy's or the fallback; None if none was sent since :meth:`begin`."""
+        """The last command that was sent, of the policy or the fallback; None if none was sent since :meth:`begin`."""
         self.target: Command | None = None
         """The command for the policy's last action; None after an interruption."""
         self.before_slew: Command = []
@@ -224,11 +224,11 @@ class RampAndSlew:
         self._line = Interpolation()
 
     def begin(self) -> None:
-        """Start commanding: drop the last command, because the robot may be anywhere."""
+        """Start commanding; the last command is dropped, because the robot may have moved."""
         self.interrupt(None)
 
     def interrupt(self, last: Command | None) -> None:
-        """Interrupt commanding, with a fallback command or None, from which the next command ramps in."""
+        """Interrupt commanding; ``last`` is the fallback command or None, and the next command ramps in from it."""
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
         self._line.end()
@@ -241,17 +241,17 @@ class RampAndSlew:
         self, target: Command, observation: Array, steady: float, safety: Safety, measured: Command | None = None
     ) -> Command:
         """
-        Return the next command towards a target.
+        Return the next command on the way to a target.
 
-        If a ramp, a slew rate or an interpolation is set, the first command is where it begins (``Safety.origin``): the
-        robot's position, or zero for velocities and efforts.
+        If a ramp, a slew rate or an interpolation is set, it begins at ``Safety.origin``: the robot's position, or zero
+        for velocities and efforts.
 
         Args:
             target: the command for the policy's action, within the bounds.
             observation: the policy's observation, shape (observation,).
             steady: the time [s].
             safety: the limits.
-            measured: positions of the commanded joints, if they are read directly.
+            measured: positions of the commanded joints [rad or m]; None if they are not read directly.
         """
         if self.last is None and (safety.has_ramp_or_slew or safety.line):
             self.last = safety.origin(observation, target, measured)
@@ -261,16 +261,16 @@ class RampAndSlew:
         return self._step(target, steady, safety)
 
     def note(self, command: Command, steady: float) -> None:
-        """Record a command that was limited elsewhere; the next one starts from it."""
+        """Record a command that was not limited here, sent at ``steady`` [s]; the next command starts from it."""
         self.interrupt(command)
         self._sent_at = steady
 
     def repeat(self, steady: float, safety: Safety) -> Command | None:
-        """Return the next command towards the last target; None if there is none."""
+        """Return the next command on the way to the last target; None if there is no target."""
         return None if self.target is None else self._step(self.target, steady, safety)
 
     def interpolate(self, steady: float, safety: Safety) -> Command | None:
-        """Return the next command on the line to the last target; None when that was returned, or there is none."""
+        """Return the next command of the interpolation; None if its target was returned, or there is no target."""
         if self._line.is_over or not safety.line:
             return None
         return self._step(safety.clip(self._line.at(steady)), steady, safety)
@@ -283,7 +283,7 @@ class RampAndSlew:
             command = self._slewed(command, self.last, steady, safety)
         else:
             self.before_slew = command
-            self._ramping = False  # commanding began without a ramp; a ramp set now waits for the next arming
+            self._ramping = False  # a ramp that is set later begins at the next arming
         self.last, self._sent_at = command, steady
         return command
 
@@ -297,7 +297,7 @@ class RampAndSlew:
         return [start + weight * (value - start) for value, start in zip(command, self._ramp_from, strict=True)]
 
     def _slewed(self, command: Command, last: Command, steady: float, safety: Safety) -> Command:
-        """Return a command between the last one and the given one; it is within the bounds because both are."""
+        """Return a command between ``last`` and ``command``; it is within the bounds because both are."""
         elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
         time = min(elapsed, safety.longest_step)  # a pause must not allow a jump
         return [

@@ -1,4 +1,4 @@
-"""Detects two publishers with contradictory values of a signal, such as an old driver beside the new one."""
+"""Detects two publishers with contradictory values of a signal, such as an old and a new driver."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from itertools import pairwise
 
 # Smallest and largest number of values of a signal that are examined.
 _FEWEST, _MOST = 12, 60
-# Two publishers alternate at least this often in a window; a single one rarely does.
+# Two publishers alternate at least this often in a window; the values of a single one rarely do.
 _TURNS = 6
-# Smallest distance between the two: relative to the steps of each, and absolute [unit of the signal].
+# Smallest distance between the values of two publishers: in steps of each, and absolute [unit of the signal].
 _APART, _FLOOR = 5.0, 0.01
 
 
 class Contradictions:
     """
-    Collects the values of signals that have several publishers; costs nothing until ``on`` is set.
+    Collects the values of signals that have several publishers, while :attr:`on` is set.
 
     Args:
         names: the names of the signals.
@@ -22,7 +22,7 @@ class Contradictions:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.on = False
-        """Whether there is more than one publisher, so that values are collected."""
+        """Whether there is more than one publisher; only then, values are collected."""
         self._names = list(names)
         self._values: list[deque[float]] = [deque(maxlen=_MOST) for _ in names]
 
@@ -32,7 +32,7 @@ class Contradictions:
             self._values[place].append(value)
 
     def find(self) -> tuple[str, float, float] | None:
-        """Return a signal whose values alternate between two publishers, with both values; drop all values."""
+        """Return (signal, value, other value) of contradictory publishers, or None; drop the collected values."""
         found = None
         for name, values in zip(self._names, self._values, strict=True):
             if found is None and (pair := two_in_turns(list(values))) is not None:
@@ -46,8 +46,8 @@ def two_in_turns(values: Sequence[float]) -> tuple[float, float] | None:
     Return the newest value of each of two interleaved sequences, or None if there is only one sequence.
 
     Each value is assigned to the nearer of two sequences, which begin at the largest jump. There are two sequences if
-    they alternate often and are much further apart than the steps of each. In a single moving or noisy signal the steps
-    are as large as that distance.
+    they alternate often and their distance is much larger than the steps of each. In a single moving or noisy signal,
+    the steps are as large as that distance.
     """
     jumps = [abs(after - before) for before, after in pairwise(values)]
     if len(values) < _FEWEST or not max(jumps) >= _FLOOR:  # also false for NaN

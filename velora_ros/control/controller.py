@@ -1,8 +1,8 @@
 """
-Decide: from an observation to a command, the third of four steps from a state to a command.
+Turns an observation into a command: decide, the third of four steps from a state to a command.
 
 :meth:`Controller.decide` checks the state's age, steps the policy, and limits the command (``command_limits.py``).
-``supervisor.py`` has what it depends on: arming, faults, resets, settings, and the change to another policy.
+``supervisor.py`` has arming, faults, resets, settings, and the change to another policy.
 """
 
 import math
@@ -16,18 +16,18 @@ class Controller(Supervisor):
     """
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
-    Every method that may lead to a command returns it, one number for each action, in SI units, finite and within the
-    bounds, or None for "publish nothing". The controller is armed or disarmed; with a latched fault, an armed one sends
-    nothing. While disarmed, it keeps stepping the policy. Times: ``stamp`` and ``now`` [ns] on the robot's clock,
-    ``steady`` [s] on a monotonic clock.
+    Every method that may produce a command returns it, or None for "publish nothing". A command has one number for each
+    action, in SI units, finite and within the bounds. An armed controller with a latched fault sends no commands. A
+    disarmed controller still steps the policy. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s]
+    on a monotonic clock.
 
     Args:
         policy: the policy, warmed up.
         settings: the user's limits.
-        fault: a fault latched by the controller that this one replaces.
+        fault: a fault that an earlier controller has latched.
         waiting: the reason in the status until the first state arrives.
         measures_joints: whether :meth:`decide` gets the positions of the commanded joints.
-        normalisation: mean and inverse deviation of each observation in training; None: not known.
+        normalisation: mean and inverse deviation of each observation in training; None if not known.
 
     Raises:
         ConfigError: the settings do not fit the policy.
@@ -40,16 +40,16 @@ class Controller(Supervisor):
         Step the policy with an observation and return the command, or None.
 
         Args:
-            observation: shape (observation,), in the policy's order.
-            stamp: when it was measured [ns].
-            now: the time on the same clock [ns].
+            observation: the observation, shape (observation,), in the policy's order.
+            stamp: when the observation was measured [ns].
+            now: the current time on the same clock [ns].
             steady: the time on the steady clock [s].
             measured: positions of the commanded joints [rad or m]; None if they are not read.
 
         Returns:
-            A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
-            reason). The call that finds a fault returns the fallback command. Until a robot stands in its start pose, a
-            command on the way there.
+            The command. None if the controller is disarmed or has a fault, or if the observation must not be used;
+            :attr:`status` has the reason. The call that finds a fault returns the fallback command. Until the robot is
+            in its start pose, a command on the way there.
         """
         self.policy_action = None
         if (refusal := self._times.refusal(stamp, now)) is not None:
@@ -77,7 +77,7 @@ class Controller(Supervisor):
         return self._commanded(action, observation, steady, measured)
 
     def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
-        """Return the command for an action if the policy's numbers are finite and commanding is allowed."""
+        """Return the command for an action, if the action is finite and the controller may command."""
         wanted: Command = action.tolist()
         if not _finite(wanted):
             self.reset('not_finite')
@@ -102,7 +102,7 @@ class Controller(Supervisor):
         return command
 
     def _approach(self, steady: float, measured: Command | None) -> Command | None:
-        """Return the next command towards the start pose; the policy takes over with the next state once it may."""
+        """Return the next command on the way to the start pose; afterwards, the policy takes over at the next state."""
         if why := self._standing_up.refusal:
             return self._latch('posture', why)
         if measured is None:
@@ -116,9 +116,9 @@ class Controller(Supervisor):
 
     def repeat(self, now: int, steady: float) -> Command | None:
         """
-        Return the command for a tick of a fixed rate without a new observation, while the last one is fresh.
+        Return the command at a fixed rate if there is no new observation; None if the last one is too old.
 
-        The hidden state is not changed. A ramp or a slew-limited command continues towards the policy's last action.
+        The hidden state does not change. A ramp, or a command that the slew rate limits, continues to the last action.
         """
         if not self._is_fresh(now):
             return None
@@ -128,9 +128,9 @@ class Controller(Supervisor):
 
     def interpolate(self, now: int, steady: float) -> Command | None:
         """
-        Return the next command on the line to that of the newest state; None when it was reached or is not fresh.
+        Return the next interpolated command; None if the newest command was reached, or its state is too old.
 
-        The hidden state stays. A fallback, a reset and another policy end the line at once.
+        The hidden state does not change. A fallback, a reset and a change of the policy end the interpolation at once.
         """
         if not self._is_fresh(now):
             self._ramp_and_slew.end_line()
@@ -140,7 +140,7 @@ class Controller(Supervisor):
         return command
 
     def _is_fresh(self, now: int) -> bool:
-        """Return whether commanding may go on without a new state; keep the reason if the last one is too old."""
+        """Return whether commanding may continue without a new state; store the reason if the last state is too old."""
         last = self._times.last
         if not self._arming.is_commanding or last is None:
             return False
@@ -156,7 +156,7 @@ class Controller(Supervisor):
         """
         if not self._arming.is_commanding or self._watchdog.until_fault(steady) >= 0:
             return None
-        because = f'; the last one was refused: {self._reason}' if self._reason else ''
+        because = f'; the last state was refused: {self._reason}' if self._reason else ''
         silence = f'{self._watchdog.silence(steady):.3g} s (limit {self.safety.watchdog_timeout:g} s)'
         return self._latch('watchdog', f'no usable state for {silence}{because}')
 
@@ -172,7 +172,7 @@ class Controller(Supervisor):
         return self._fallback()
 
     def until_zero(self, steady: float) -> float:
-        """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if it need not be called."""
+        """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if no call is needed."""
         return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
 
     def set_clock_step(self, step: float) -> None:
@@ -188,5 +188,5 @@ class Controller(Supervisor):
 
 
 def _finite(numbers: list[float]) -> bool:
-    """Return whether all numbers are finite. A finite sum proves it and is the fastest test for a dozen numbers."""
+    """Return whether all numbers are finite; their sum is the fastest test for a dozen numbers."""
     return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))

@@ -1,16 +1,16 @@
-"""Commands between those of a slow policy: a straight line to each new command, over one control period."""
+"""Interpolates the commands of a slow policy: a straight line to each new command, over one control period."""
 
 Command = list[float]
 _END = 1.0 - 1e-9
-"""Share of the period at which a line ends, short of 1 by the rounding of times."""
+"""Share of the period at which a line ends; it is below 1 because times are rounded."""
 
 
 class Interpolation:
     """
-    Moves from one command to the next.
+    Moves linearly from one command to the next.
 
-    A line begins at the current point of the previous one, or at the last command that was sent, and stops at its
-    target one period later. So the sent commands lag behind the policy's by up to one period. Times are those of the
+    A line begins at the current point of the previous line, or at the last command that was sent, and reaches its
+    target one period later. Therefore, the sent commands lag behind the policy by up to one period. Times are on the
     steady clock [s].
     """
 
@@ -20,7 +20,7 @@ class Interpolation:
         self._began = 0.0
         self._period = 1.0
         self.is_over = True
-        """Whether the target was returned, or there is none."""
+        """Whether the target was returned, or there is no target."""
 
     def end(self) -> None:
         """Drop the target; the next line begins at the last command that was sent."""
@@ -28,20 +28,20 @@ class Interpolation:
 
     def turn_to(self, target: Command, last: Command, steady: float, period: float) -> Command:
         """
-        Begin a line to a new target; return its first point.
+        Begin a line to a new target, and return its first point.
 
         Args:
             target: the command for the policy's action.
             last: the last command that was sent.
             steady: the time [s].
-            period: how long the line takes [s].
+            period: the duration of the line [s].
         """
         start = last if self._target is None else self.at(steady)
         self._start, self._target, self._began, self._period, self.is_over = start, target, steady, period, False
         return start
 
     def at(self, steady: float) -> Command:
-        """Return the command at a time [s]: on the line, and the target itself from its end on."""
+        """Return the command at the time ``steady`` [s]: a point on the line, or the target after its end."""
         assert self._target is not None
         share = max(steady - self._began, 0.0) / self._period
         if share >= _END:

@@ -1,4 +1,4 @@
-"""The newest value of every joint signal, merged by name from complete or partial joint states."""
+"""Merges the newest value of every joint signal by name, from complete or partial joint states."""
 
 import math
 from array import array
@@ -25,12 +25,12 @@ class JointValues:
     """
     The newest value of every joint signal that the policy reads, merged from full and partial joint states.
 
-    A state is complete when each of its parts has arrived since the last complete one, with stamps at most about half a
-    period apart. A part that arrives much less often than the others is not waited for: its newest value is used,
-    within ``max_age``.
+    A state is complete when each of its parts has arrived since the last complete state, with stamps at most about half
+    a period apart. A state does not wait for a part that arrives much less often than the others: the newest value of
+    such a part is used, within ``max_age``.
 
     Args:
-        names: joint signals in the policy's order, e.g. ``hinge/position``.
+        names: joint signals in the policy's order, such as ``hinge/position``.
         max_age: longest time between a value and the observation's stamp [s]; ``inf`` for no limit.
         source: the name of the source.
     """
@@ -62,18 +62,18 @@ class JointValues:
         Store the values of a joint state.
 
         Args:
-            state: joint names, shape (n,), positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N], each
+            state: n joint names, and the positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N], each
                 of shape (n,) or empty.
-            stamp: when it was measured [ns].
+            stamp: when the state was measured [ns].
 
         Returns:
-            Whether this message completes a state. Before every signal has been seen, it is also true for a part that
-            repeats, so that :meth:`read` can name what is missing.
+            Whether this message completes a state. Until every signal has been received, it is also true for a part
+            that repeats, so that :meth:`read` can name the missing signals.
 
         Raises:
             ObservationError: a field and the names differ in length, a joint is named twice, or no message so far had
-                any of the signals; then nothing is stored. Or the message belongs to the next state and a part of the
-                last one is missing; then it is stored.
+                any of the signals; nothing is stored. Also if the message belongs to the next state and a part of the
+                last state is missing; the message is stored.
         """
         joints, position, velocity, effort = state
         fields = (position, velocity, effort)
@@ -109,7 +109,7 @@ class JointValues:
         return 1 if self._newest is not None else self._partial.messages
 
     def read(self, stamp: int) -> Array:
-        """See :class:`NewestValues`; the error names the signals that never arrived or are too old."""
+        """See :class:`NewestValues`; the error names the signals that have never arrived or are too old."""
         if stamp == self._newest:
             return self._array
         self._store_common_stamp()
@@ -131,21 +131,21 @@ class JointValues:
         self._partial.forget()
 
     def refuse(self, reason: str) -> None:
-        """See :class:`NewestValues`; after a part that cannot be used, the other parts remain valid."""
+        """See :class:`NewestValues`; a part that cannot be used does not affect the other parts."""
 
     def _update_part(self, layout: '_SignalPlaces', stamp: int) -> bool:
         if not layout.mask:
             if self._met:
                 return False  # other joints of the robot
             raise ObservationError(
-                f'the joint states have {", ".join(layout.joints) or "no joint"}, but nothing that the policy reads: '
-                f"{self._listed(~self._seen)}; publish it, or map the robot's names with 'observation.fields'."
+                f'the joint states have {", ".join(layout.joints) or "no joints"}, but the policy reads '
+                f"{self._listed(~self._seen)}; publish these, or map the robot's names with 'observation.fields'."
             )
         self._store_common_stamp()
         if self._newest is not None:
             self._newest = None
             self._partial.forget()
-        if stamp == layout.stamp:  # a repeated message; the one that completed a state is counted as a duplicate
+        if stamp == layout.stamp:  # a repeated message; it counts as a duplicate if it completed a state before
             return stamp == self._answered or not self._seen.all()
         repeated = self._partial.repeats(layout.mask)
         missing = self._partial.missing() if repeated and self._partial.complete_once else []
@@ -160,18 +160,18 @@ class JointValues:
             self.lost.update(names)
             raise ObservationError(
                 f'a state remained incomplete: {", ".join(map(repr, names))} did not arrive before the next state; '
-                f'publish every part of each state.'
+                'publish all parts of each state.'
             )
         return complete or (repeated and not self._seen.all())
 
     def _store_common_stamp(self) -> None:
-        """Store the common stamp of all values as the stamp of each."""
+        """If one message had all values, store its stamp as the stamp of each value."""
         if self._newest is not None:
             self._stamps[:] = self._newest
             self._seen[:] = True
 
     def _find_layout(self, joints: list[str], lengths: tuple[int, ...]) -> '_SignalPlaces':
-        """Return the layout of such a message; it is cached, because it rarely changes."""
+        """Return the layout of messages with these joints and lengths; it is cached, because it rarely changes."""
         for layout in self._layouts:
             if joints == layout.joints and lengths == layout.lengths:
                 self._layout = layout
@@ -185,7 +185,7 @@ class JointValues:
         read = {joint for joint, _ in map(_split, self._names)}
         if twice := [joint for joint, count in Counter(joints).items() if count > 1 and joint in read]:
             raise ObservationError(
-                f'a joint state names {", ".join(map(repr, twice))} more than once, so its value is ambiguous; '
+                f'a joint state names {", ".join(map(repr, twice))} more than once, so the value is ambiguous; '
                 'publish each joint once.'
             )
         self._layout = _SignalPlaces(self._names, list(joints), lengths)
@@ -198,14 +198,14 @@ class JointValues:
 
 
 class _SignalPlaces:
-    """Where the entries of a message with these joints go; fields are indices into :data:`INTERFACES`."""
+    """Where the values of a message with these joints are stored; fields are indices into :data:`INTERFACES`."""
 
     def __init__(self, names: Sequence[str], joints: list[str], lengths: tuple[int, ...]) -> None:
         self.joints, self.lengths = joints, lengths
         self.slices: list[tuple[int, slice, slice]] = []
         self.entries: list[tuple[int, int, int]] = []
         self.stamp: int | None = None
-        """The stamp of the last message [ns]."""
+        """The stamp of the last message with this layout [ns]."""
         places = {joint: place for place, joint in enumerate(joints)}
         updated: list[int] = []
         for field, (interface, length) in enumerate(zip(INTERFACES, lengths, strict=True)):
@@ -222,7 +222,7 @@ class _SignalPlaces:
                 self.entries += [(field, *pair) for pair in pairs]
         self.updated: Indices = np.array(updated, dtype=np.intp)
         self.mask = sum(1 << signal for signal in updated)
-        """A bit for each signal of the message."""
+        """An integer with one bit set for each signal in the message."""
         self.is_whole = len(updated) == len(names)
 
 

@@ -1,4 +1,4 @@
-"""The timing of a control loop: rate, jitter, latency and input age. Times are arguments; no clock is read."""
+"""Measures the timing of a control loop: rate, jitter, latency and input age. Times are arguments."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import numpy as np
 @dataclass(frozen=True)
 class TimingReport:
     """
-    The timing of a loop in one window; zeros if it had no output.
+    The timing of a loop in one window; all values are 0 if the loop had no output.
 
     Args:
         rate_hz: outputs per second [Hz].
         jitter_us: standard deviation of the time between two outputs [us].
         latency_p50_us: median time from input to output [us].
-        latency_p99_us: 99th percentile of that time [us].
-        latency_max_us: longest such time [us].
+        latency_p99_us: 99th percentile of the time from input to output [us].
+        latency_max_us: longest time from input to output [us].
         input_age_ms: median age of the input when it was received [ms].
         samples: number of outputs in the window.
     """
@@ -32,10 +32,10 @@ class TimingReport:
 
 class LoopTiming:
     """
-    Collects samples for a :class:`TimingReport`; adding one costs next to nothing.
+    Collects the times of a loop's outputs for a :class:`TimingReport`.
 
     Args:
-        capacity: largest number of samples in a window; if there are more, the newest are kept.
+        capacity: maximum number of outputs in a window; if there are more, the newest are kept.
     """
 
     def __init__(self, capacity: int = 4096) -> None:

@@ -1,4 +1,4 @@
-"""The newest values of one source: the interface of ``joint_values.py`` and ``vector_values.py``."""
+"""The interface to the newest values of one source, which ``joint_values.py`` and ``vector_values.py`` implement."""
 
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -14,12 +14,12 @@ NANOSECONDS = 1_000_000_000
 
 
 class NewestValues(Protocol):
-    """The newest values of one source."""
+    """Keeps the newest values of one source."""
 
     max_age: float
     """Longest time between the values and the observation's stamp [s]; ``inf`` for no limit."""
     contradictions: Contradictions
-    """Collects the values while the source has several publishers."""
+    """Detects publishers of the source that contradict each other."""
 
     @property
     def parts_of_a_state(self) -> int:
@@ -27,7 +27,7 @@ class NewestValues(Protocol):
 
     def observe(self, values: Any, stamp: int) -> Array | None:
         """
-        Store the decoded values of a message and return all values; None if they do not complete a state.
+        Store the decoded values of a message and return all values, shape (values,); None if no state is complete.
 
         Raises:
             ObservationError: see :meth:`update` and :meth:`read`.
@@ -45,18 +45,18 @@ class NewestValues(Protocol):
 
     def read(self, stamp: int) -> Array:
         """
-        Return the values for an observation at a stamp [ns], shape (values,); the caller must not keep the array.
+        Return the values for an observation at a stamp [ns], shape (values,); later messages overwrite this array.
 
         Raises:
-            ObservationError: a value never arrived, or is too old; the message names it.
+            ObservationError: a value has never arrived or is too old; the error names it.
         """
         ...
 
     def write_into(self, part: Array) -> None:
-        """Keep the values in this part of an observation from now on, shape (values,)."""
+        """Keep the values from now on in ``part``, a part of an observation, shape (values,)."""
 
     def refuse(self, reason: str) -> None:
-        """Handle a message that cannot be used."""
+        """Record that a message cannot be used, for the given reason."""
 
     def forget(self) -> None:
         """Drop every value, because the robot was moved to another place."""
@@ -64,15 +64,16 @@ class NewestValues(Protocol):
 
 def numbers_of(values: Array) -> Numbers:
     """
-    Return a view of an array's numbers.
+    Return a memoryview of an array, shape (n,).
 
-    Reading and writing a single number through it, or copying an ``array.array``, takes a fifth of the time.
+    Reading and writing a single number through the view, or copying an ``array.array`` into it, takes a fifth of the
+    time that numpy takes.
     """
     return cast(Numbers, values.data)
 
 
 def too_old(what: str, source: str, max_age: float) -> str:
-    """Return the error for values of a source that are older than ``max_age`` [s]."""
+    """Return the error text for values whose stamp differs from the state's by more than ``max_age`` [s]."""
     return (
         f'{what} is more than {max_age:g} s older or newer than the state that needs a command; publish it more often, '
         f"or raise 'observation.{source}.max_age_s'."

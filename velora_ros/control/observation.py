@@ -1,8 +1,8 @@
 """
-Observe: from the newest values of several sources to an observation, the second of four steps to a command.
+Merges the newest values of several sources into an observation: observe, the second of four steps to a command.
 
-The newest values of a single source (``joint_values.py``, ``vector_values.py``) are the observation as they are if
-nothing is computed from them and the positions of the commanded joints are not needed.
+This is not needed if the newest values of a single source (``joint_values.py``, ``vector_values.py``) already are the
+observation: nothing is computed from them, and the positions of the commanded joints are not needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,13 +24,14 @@ class Observation:
     Merges the newest values of all sources into the policy's observation.
 
     Args:
-        sources: for each source its values and the entries of the observation that they fill; the first one triggers.
-        transform: applied to the whole observation; None for none.
+        sources: for each source its values, and the entries of the observation that they fill; the first source is the
+            trigger.
+        transform: function that is applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn; they need a ``transform``.
-        begins: returns whether the observation at a stamp [ns] is the first after a reset of the hidden state; then
-            unwrapped angles and internal sources start again.
+        begins: returns whether the observation at a stamp [ns] is the first after a reset of the hidden state; at such
+            an observation, unwrapped angles and ``own`` sources start again.
         computed: the entries that are computed from the values read, and the number of values.
-        own: observations that the controller keeps itself.
+        own: the sources that the controller computes itself.
         joints: indices of the commanded joints' positions among the values read; None if they are not read.
     """
 
@@ -63,11 +64,11 @@ class Observation:
 
     def observe(self, values: Any, stamp: int) -> Array | None:
         """
-        Store values of the triggering source and return the observation; None if its state is incomplete.
+        Store values of the trigger and return the observation, shape (observation,); None if the state is incomplete.
 
         Args:
             values: the decoded message, see :meth:`NewestValues.update`.
-            stamp: when it was measured [ns].
+            stamp: when the message was measured [ns].
 
         Raises:
             ObservationError: the message cannot be used, or a value of any source is missing or too old.
@@ -76,10 +77,10 @@ class Observation:
 
     def read(self, stamp: int) -> Array:
         """
-        Return the observation at a stamp [ns], shape (observation,); the caller must not keep the array.
+        Return the observation at a stamp [ns], shape (observation,); later messages overwrite this array.
 
         Raises:
-            ObservationError: a value never arrived, or is too old; the message names it.
+            ObservationError: a value has never arrived or is too old; the error names it.
         """
         if self._restarts and self._begins(stamp):
             self._restart(stamp)
@@ -121,7 +122,12 @@ class Observation:
 
 
 def _part(whole: Array, values: NewestValues, places: Sequence[int]) -> list[int]:
-    """Let a source keep its values in the observation itself if their indices are consecutive; else return them."""
+    """
+    Make a source keep its values in the observation itself, if their indices are consecutive.
+
+    Returns:
+        The indices, for values that must be copied instead; empty if the source keeps them in the observation.
+    """
     part = index_of(places)
     if isinstance(part, slice):
         values.write_into(whole[part])

@@ -1,4 +1,4 @@
-"""Observations that the controller keeps itself: the policy's previous action, and the clock of a gait."""
+"""Sources of observations that the controller computes itself: the policy's previous action, and a gait clock."""
 
 import math
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ Array = npt.NDArray[np.float64]
 
 
 class OwnSource(Protocol):
-    """Fills entries of an observation."""
+    """Fills entries of an observation with values that no message has."""
 
     def begin(self, stamp: int) -> None:
         """Start again with the observation at a stamp [ns], the first after a reset of the hidden state."""
 
     def fill(self, values: Numbers, stamp: int) -> None:
-        """Fill the entries in the values read for a stamp [ns], shape (values,)."""
+        """Write the source's entries at a stamp [ns] into ``values``, shape (values,)."""
 
 
 class LastAction:
@@ -29,15 +29,15 @@ class LastAction:
     The policy's previous action, before limits.
 
     Args:
-        entries: for each action that is read, its index in the observation and the number of the action.
-        action: the previous action, shape (action,), kept up to date by the controller; zero after a reset.
+        entries: for each action that is read, the index in the observation and the number of the action.
+        action: the previous action, shape (action,), which the controller updates; zero after a reset.
     """
 
     def __init__(self, entries: Sequence[tuple[int, int]], action: Array) -> None:
         if beyond := [number for _, number in entries if number >= len(action)]:
             raise ConfigError(
-                f"'observation.fields' reads action {beyond[0]}, but the policy has {len(action)}, counted from "
-                '0; give a smaller number.'
+                f"'observation.fields' reads action {beyond[0]}, but the policy has {len(action)} actions, counted "
+                'from 0; give a smaller number.'
             )
         self._runs = _runs(entries)
         self._action = numbers_of(action)
@@ -52,7 +52,7 @@ class LastAction:
 
 
 class RunningClock:
-    """The clock of a gait, which starts at the first observation after a reset."""
+    """A gait clock: sine and cosine of the phase of a stride; it starts at the first observation after a reset."""
 
     def __init__(self, plan: ClockPlan) -> None:
         self._source, self._command = plan.source, plan.command
@@ -77,14 +77,14 @@ class RunningClock:
 
 
 def index_of(places: Sequence[int]) -> slice | list[int]:
-    """Return a slice for consecutive indices, because it is faster, otherwise the indices."""
+    """Return consecutive indices as a slice, which is faster, and other indices as a list."""
     found = list(places)
     first = found[0] if found else 0
     return slice(first, first + len(found)) if found == list(range(first, first + len(found))) else found
 
 
 def _runs(entries: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
-    """Return pairs of index and number as slices, one pair of slices for each run of consecutive ones."""
+    """Return (index, number) pairs as pairs of slices, one for each run in which both are consecutive."""
     runs: list[tuple[slice, slice]] = []
     for place, number in entries:
         if runs and (runs[-1][0].stop, runs[-1][1].stop) == (place, number):

@@ -1,11 +1,11 @@
-"""States that arrive in several messages: which parts belong together, and which are too rare to wait for."""
+"""Handles states that arrive in several messages: finds parts that belong together, and parts that are rare."""
 
 import math
 from collections.abc import Sequence
 
-# Stamps of the parts of one state differ by at most this share of their period.
+# The stamps of the parts of one state differ by at most this share of their period.
 _TOGETHER = 0.6
-# A part whose rate is below this share of the most frequent part's rate is not waited for.
+# States do not wait for a part whose rate is below this share of the rate of the most frequent part.
 _SLOW = 0.75
 # Rates are compared after this many states; while a state is incomplete, after this many messages of one part.
 _CYCLES, _EARLY = 32, 8
@@ -13,7 +13,7 @@ _CYCLES, _EARLY = 32, 8
 
 class PartialStates:
     """
-    Detects when the parts of a state are complete; one bit stands for each signal.
+    Detects when all parts of a state have arrived. In masks, one bit stands for each signal.
 
     Args:
         count: the number of signals.
@@ -36,11 +36,11 @@ class PartialStates:
         self._stamps = []
 
     def repeats(self, mask: int) -> bool:
-        """Return whether a part repeats before its state is complete."""
+        """Return whether the part with this mask has arrived before, although the state is not complete yet."""
         return bool(self._fresh & mask & self._required)
 
     def missing(self) -> list[int]:
-        """Return the indices of the signals that are still missing in the state."""
+        """Return the indices of the signals that the state still needs."""
         absent = self._required & ~self._fresh
         return [place for place in range(len(self._counts)) if absent >> place & 1]
 
@@ -49,12 +49,12 @@ class PartialStates:
         Add a part; return whether it completes the state.
 
         Args:
-            mask: a bit for each signal of the part.
+            mask: the mask of the part's signals.
             places: the indices of these signals.
             stamp: when the part was measured [ns].
             before: the previous stamp of the same part [ns]; None for the first.
         """
-        # Parts of one state are closer in time than this: half a period, and a margin for its jitter.
+        # Parts of one state are closer in time than this: half a period and a margin for jitter.
         backwards = before is not None and stamp < before
         apart = math.inf if before is None or backwards else _TOGETHER * (stamp - before)
         self._stamps = [

@@ -1,4 +1,4 @@
-"""Whether a run on a simulated robot passed, and the reasons if it did not."""
+"""Decides whether a run on a simulated robot passed, and gives the reasons if it did not."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 REAL_TIME_FACTOR = (0.99, 1.01)
 ANSWERED = 0.99
 LONGEST_HOLD_S = 5.0
-# The first policy of a trainer takes longer: torch must be loaded.
+# The first policy from a trainer takes longer, because torch must be loaded.
 LONGEST_HOLD_LEARNING_S = 30.0
 # Limits for a task's figures. With faults, and in the last minute of a learning run, they are lower.
 LEAST = {'tracking': 0.88, 'reached': 0.8}
@@ -28,9 +28,9 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
     if not low <= summary['real_time_factor'] <= high:
         reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
     if commands == 0:
-        reasons.append('no command arrived; is policy_node running, active and armed?')
+        reasons.append('no command arrived; check that policy_node is running, active and armed')
     elif commands < ANSWERED * due:
-        reasons.append(f'{due} states got only {commands} commands, fewer than {ANSWERED:.0%}')
+        reasons.append(f'only {commands} of {due} states got a command, fewer than {ANSWERED:.0%}')
     if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
         reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
     if learning and summary['falls_last_minute']:
@@ -41,7 +41,7 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
 
 
 def _missed_figures(summary: dict[str, Any], *, learning: bool) -> list[str]:
-    """Return which figures of a task are too low; figures without any measurement do not count."""
+    """Return one sentence for each figure of a task that is too low; figures without measurements do not count."""
     least = LEAST_LEARNING if learning else LEAST_WITH_FAULTS if summary.get('faults') else LEAST
     figures = summary.get('last_minute', {}) if learning else summary
     when = ' in the last minute' if learning else ''

@@ -1,4 +1,4 @@
-"""A policy that will take over from the current one: first it runs silently beside it."""
+"""Runs a policy that will take over silently beside the current one, until its hidden state fits."""
 
 import math
 
@@ -8,7 +8,7 @@ from velora_ros.control.tilt_and_speed_latches import Normalisation
 from velora_ros.errors import ObservationError
 
 SILENT_S = 1.0
-"""Time for which it runs silently before it takes over [s]."""
+"""Time for which a policy runs silently before it takes over [s]."""
 
 
 class SilentPolicy:
@@ -17,7 +17,7 @@ class SilentPolicy:
 
     Args:
         policy: the policy, warmed up; it starts from a fresh hidden state.
-        normalisation: mean and inverse deviation of each observation in its training; None: not known.
+        normalisation: mean and inverse deviation of each observation in its training; None if not known.
     """
 
     def __init__(self, policy: RecurrentPolicy, normalisation: Normalisation | None) -> None:
@@ -31,7 +31,7 @@ class SilentPolicy:
         self._steps = 0
 
     def step(self, observation: Array, dt: float | None) -> bool:
-        """Step with an observation, ``dt`` [s] after the previous one; return whether it may take over now."""
+        """Step with an observation, ``dt`` [s] after the previous one; return whether the policy may take over now."""
         try:
             self.policy.step(observation, None if self._steps == 0 else dt)
         except ObservationError:

@@ -1,4 +1,4 @@
-"""Position targets that move at the speed of the policy's actions, from the measured pose: ``target += speed * T``."""
+"""Moves position targets, from the measured pose, at the speeds that the policy commands: ``target += speed * T``."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,12 @@ Command = list[float]
 
 class MovingTargets:
     """
-    The targets of all commanded joints.
+    The position targets of all commanded joints.
 
     Args:
-        period: time for which an action moves a target, T [s], as in training, regardless of the actual duration of the
-            step.
-        reach: largest distance of a target from the measured position; empty: any distance.
-        bounds: lowest and highest target.
+        period: the control period T [s], for which an action moves a target, whatever the actual duration of the step.
+        reach: largest distance of each target from the measured position [rad or m]; empty for no limit.
+        bounds: lowest and highest target of each joint [rad or m].
     """
 
     def __init__(self, period: float, reach: Sequence[float], bounds: Sequence[tuple[float, float]]) -> None:
@@ -22,11 +21,11 @@ class MovingTargets:
         self._targets: Command | None = None
 
     def begin(self) -> None:
-        """Start at the measured position in the next step."""
+        """Start from the measured positions in the next step."""
         self._targets = None
 
     def next(self, speed: Sequence[float], measured: Sequence[float]) -> Command:
-        """Return the targets after a step at these speeds, given the measured positions."""
+        """Return the targets [rad or m] after a step with speeds [rad/s or m/s], given the measured positions."""
         before = self._targets or measured
         self._targets = [
             min(max(min(max(target + rate * self._period, place - reach), place + reach), low), high)

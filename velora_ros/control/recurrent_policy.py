@@ -22,9 +22,13 @@ class RecurrentPolicy(Protocol):
 
     def step(self, observation: Array, dt: float | None) -> Array:
         """
-        Advance by ``dt`` [s] (None: one control period); return the action, shape (action,).
+        Step with an observation, shape (observation,), and return the action, shape (action,).
+
+        Args:
+            observation: the observation.
+            dt: the time since the previous step [s]; None for one control period.
 
         Raises:
-            ObservationError: the observation is not finite, or the hidden state would not be, or it cannot be used for
-                another reason; the hidden state is not changed.
+            ObservationError: the observation cannot be used, for example because it is not finite, or the hidden state
+                would not be finite; the hidden state is not changed.
         """

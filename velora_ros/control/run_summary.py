@@ -1,4 +1,4 @@
-"""The summary of a run on a simulated robot: commands, latency, returns, falls, held time and policy swaps."""
+"""Summarises a run on a simulated robot: commands, latency, returns, falls, held time and policy changes."""
 
 from collections import deque
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ class SimulationProgress(NamedTuple):
     The progress of a simulation: its time, and the return of the current episode.
 
     Args:
-        time: simulated time, held time included [s].
-        held: the part of it in which the robot was held at an initial state, waiting for a controller [s].
+        time: simulated time, including held time [s].
+        held: time for which the robot was held in an initial state, waiting for a controller [s].
         holding: whether the robot is held now.
         episode_return: sum of the current episode's rewards.
     """
@@ -31,21 +31,21 @@ class SimulationProgress(NamedTuple):
 
 class RunStatistics:
     """
-    Collects the statistics of a run on a simulated robot. ``now`` is always the time of one steady clock [s].
+    Collects the statistics of a run on a simulated robot. ``now`` is always the time on the same steady clock [s].
 
-    States, commands and falls count only from the first command on, because there was no controller before it.
+    States, commands and falls count only from the first command on, because there was no controller before.
 
     Args:
         now: time at which the run begins [s].
         step_period: time between two steps of a policy that steps once per period, whatever the rate of the states [s];
-            0: every state must get a command.
+            with 0, every state must get a command.
     """
 
     def __init__(self, now: float, step_period: float = 0.0) -> None:
         self.states = 0
         """Number of states published, including the first one that got a command."""
         self.due = 0
-        """Number of these states that should have got a command."""
+        """Number of published states that should have got a command."""
         self._schedule = StepSchedule(step_period) if step_period else None
         self.received = 0
         """Number of valid commands received."""
@@ -110,7 +110,7 @@ class RunStatistics:
         self._minutes.reward(progress.time - progress.held, value, self.resets)
 
     def episode(self, progress: SimulationProgress, *, terminated: bool, truncated: bool) -> None:
-        """Record that an episode ended by itself."""
+        """Record that an episode ended because the robot fell (terminated) or its time was over (truncated)."""
         self._return_sum += progress.episode_return
         self.terminated += terminated
         self.truncated += truncated and not terminated
@@ -134,30 +134,30 @@ class RunStatistics:
             self._paused_since = None
 
     def speed(self, now: float, factor: float) -> None:
-        """Set how many seconds of simulated time should pass per second from now on; initially 1."""
+        """Set how many seconds of simulated time should pass per second; initially 1."""
         self._asked_before, self._asked_since = self._asked(now), self._elapsed(now)
         self._factor = factor
 
     def window(self, swaps: int = 0) -> TimingReport:
-        """Return rate and latency of the commands since the last call; ``swaps`` is the number of swaps so far."""
+        """Return the timing of the commands since the last call; ``swaps`` is the number of policy changes so far."""
         report = self._window.report()
         self.swaps.second(swaps, self.missed, report.latency_max_us)
         return report
 
     def real_time_factor(self, now: float, progress: SimulationProgress) -> float:
-        """Return the ratio of simulated to real time, without pauses."""
+        """Return the ratio of simulated time to real time, without pauses."""
         return progress.time / max(self._elapsed(now), 1e-9)
 
     def summary(
         self, now: float, progress: SimulationProgress, *, fallbacks: int = 0, policy: str = ''
     ) -> dict[str, Any]:
         """
-        Return the run's summary, ready for JSON.
+        Return the run's summary as a dictionary for JSON.
 
         Args:
-            now: the steady clock [s].
-            progress: the time of the simulation.
-            fallbacks: number of commands that were a fallback and not the policy's.
+            now: the time on the steady clock [s].
+            progress: the progress of the simulation.
+            fallbacks: number of fallback commands, which do not count as commands of the policy.
             policy: the file or name of the policy that commanded.
         """
         commands = self.received - fallbacks
@@ -212,11 +212,11 @@ class RunStatistics:
 
 class MinuteReturns:
     """
-    Returns and falls in the first and in the last minute in which the robot moved.
+    Counts returns and falls in the first and in the last minute in which the robot moved.
 
     The return of a minute is the reward collected in it, divided by the number of episodes in it, including the current
-    one. So a pole that falls every second has a low return, and one that stands for the whole minute has the highest.
-    In a run of less than a minute, it covers the whole run.
+    one. Therefore, a pole that falls every second has a low return, and a pole that stands for the whole minute has the
+    highest. In a run of less than a minute, both minutes are the whole run.
     """
 
     def __init__(self) -> None:
@@ -230,7 +230,7 @@ class MinuteReturns:
         Record a reward.
 
         Args:
-            time: how long the robot has moved [s].
+            time: the time for which the robot has moved [s].
             value: the reward.
             episode: the number of the episode.
         """
@@ -262,28 +262,28 @@ class MinuteReturns:
 
 class Swaps:
     """
-    The number of policy swaps and their effect on the commands.
+    Counts policy changes, and measures their effect on the commands.
 
-    The controller reports its count once a second, so a swap happened in the second in which the count rose or in the
-    previous one; both are examined.
+    The controller reports the number once a second, so a change happened in the second in which the number rose or in
+    the previous second; both are examined.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        """Number of swaps so far."""
+        """Number of policy changes so far."""
         self.missed = 0
-        """Number of states without a command in the seconds of swaps."""
+        """Number of states without a command in the seconds of policy changes."""
         self.latency_max_us = 0.0
-        """Longest time from a state to its command in the seconds of swaps [us]."""
+        """Longest time from a state to its command in the seconds of policy changes [us]."""
         self._before = 0, 0.0
         self._missed = 0
 
     def second(self, count: int, missed: int, latency_max_us: float) -> None:
         """
-        Record a second.
+        Record the figures of one second.
 
         Args:
-            count: number of swaps so far, as the controller reports it.
+            count: number of policy changes so far, as the controller reports it.
             missed: number of states without a command so far.
             latency_max_us: longest time from a state to its command in this second [us].
         """

@@ -1,5 +1,5 @@
 """
-When the policy takes over after standing up: at the start pose, upright, and on request.
+Decides when the policy takes over after the robot has stood up: in the start pose, upright, and on request.
 
 A policy without a start pose, for example one that commands velocities, takes over immediately.
 """
@@ -9,7 +9,7 @@ from velora_ros.control.start_pose import StartPose
 
 ARMED, STANDING_UP, READY = 'armed', 'standing up', 'ready'
 TILTED = -0.5
-"""A robot is tilted if the z component of gravity in its own frame is above this: by more than 60 degrees."""
+"""A robot is tilted, by more than 60 degrees, if the z component of gravity in its own frame is above this."""
 _ROOM = 0.05  # rad or m; a joint may be measured this far outside its limits
 _GRAVITY_Z = 'orientation.gravity.z'
 
@@ -28,7 +28,7 @@ class StandingUp:
         self.done = True
         """Whether the policy commands."""
         self.refusal = ''
-        """Why the robot must not move from its posture; '' if it may, or if its posture is not known."""
+        """Why the robot must not move from its current posture; '' if it may, or if the posture is not known."""
         self._measures = measures_joints
         self._gravity = _gravity_of(safety)
         contract = safety.spec.contract
@@ -37,7 +37,7 @@ class StandingUp:
         self._told = False
 
     def begin(self) -> None:
-        """Start at the measured pose."""
+        """Start to move from the measured pose."""
         pose = self.safety.start_pose if self._measures else []
         self._way = _way_to(pose, self.safety) if pose else None
         self.done, self._told = self._way is None, False
@@ -50,19 +50,19 @@ class StandingUp:
         return READY if self._way.ready else STANDING_UP
 
     def start(self) -> str:
-        """Let the policy take over as soon as the robot is ready; return '', or what it waits for."""
+        """Let the policy take over as soon as the robot is ready; return a sentence if it is not ready yet, else ''."""
         self._told = True
-        return '' if self.done or self.state == READY else 'the robot stands up first; the policy takes over then.'
+        return '' if self.done or self.state == READY else 'the robot stands up first; then the policy takes over.'
 
     def next(self, measured: Command, steady: float) -> Command:
-        """Return the next command towards the start pose, within the joints' limits."""
+        """Return the next command on the way to the start pose, within the joints' limits [rad or m]."""
         assert self._way is not None  # otherwise the policy has taken over
         command = self._way.next(measured, steady)
         self.done = self._way.ready and (self._told or self.safety.settings.start_when_ready)
         return command
 
     def look(self, observation: Array, measured: Command | None) -> None:
-        """Check the posture of a robot that is not commanded, if arming would move it to a start pose."""
+        """Check whether the robot may move from its posture, if arming would move it to a start pose."""
         self.refusal = self._judged(observation, measured) if self._measures and self.safety.start_pose else ''
 
     def _judged(self, observation: Array, measured: Command | None) -> str:
@@ -73,7 +73,7 @@ class StandingUp:
         joints = zip(self._fields, measured or [], self.safety.joint_limits, strict=False)
         for name, position, (low, high) in joints:
             if not low - _ROOM <= position <= high + _ROOM:
-                return f"'{name}' is at {position:.3g}, outside its limits, {low:g} to {high:g}; move the joint"
+                return f"'{name}' is at {position:.3g}, outside its limits from {low:g} to {high:g}; move the joint"
         return ''
 
 
@@ -82,7 +82,7 @@ def _way_to(pose: Command, safety: Safety) -> StartPose:
 
 
 def _gravity_of(safety: Safety) -> tuple[int, float, float] | None:
-    """Return the index of gravity's z component in the observation, its scale and default; None if it is not read."""
+    """Return index, scale and default of the z component of gravity in the observation; None if it is not read."""
     contract = safety.spec.contract
     if contract is None:
         return None

@@ -1,4 +1,4 @@
-"""Standing up: move from the measured pose to the start pose at a limited speed, then hold it."""
+"""Moves the joints from the measured pose to the start pose at a limited speed, and then holds them."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 Command = list[float]
 
 NEAR = 0.1
-"""The robot is ready when every joint has been this close to the start pose [rad or m] ..."""
+"""Largest distance of a joint from the start pose at which the robot is ready [rad or m]; see also :data:`SAG`."""
 SAG = 0.25
-"""... plus this share of its servo's deflection under the largest effort (the weight deflects it too) ..."""
+"""A joint may be further away by this share of its servo's deflection under the largest effort, due to its load."""
 STEADY_S = 0.5
-"""... for this long [s]."""
+"""Time for which every joint must be close to the start pose before the robot is ready [s]."""
 _LONGEST_STEP = 0.1  # s; a pause must not allow a jump
 
 
@@ -21,8 +21,8 @@ class StartPose:
     Args:
         pose: the start pose [rad or m].
         speeds: largest speed of each joint's target [rad/s or m/s].
-        limits: lowest and highest position of each joint.
-        reach: deflection of each joint's servo under the largest effort; empty: none.
+        limits: lowest and highest position of each joint [rad or m].
+        reach: deflection of each joint's servo under the largest effort [rad or m]; empty for none.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class StartPose:
         self.begin()
 
     def begin(self) -> None:
-        """Start at the measured pose in the next step."""
+        """Start from the measured pose in the next step."""
         self._target: Command | None = None
         self._at = 0.0
         self._near_since: float | None = None
@@ -45,7 +45,7 @@ class StartPose:
         """Whether the robot has been at the start pose for :data:`STEADY_S`."""
 
     def next(self, measured: Sequence[float], steady: float) -> Command:
-        """Return the next target, given the measured positions and the time on the steady clock [s]."""
+        """Return the next targets [rad or m], given the measured positions and the time on the steady clock [s]."""
         if self._target is None:
             self._target = [min(max(here, low), high) for here, (low, high) in zip(measured, self._limits, strict=True)]
             self._at = steady

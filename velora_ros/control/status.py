@@ -6,7 +6,7 @@ WAITING = 'waiting for the first state'
 
 
 class Status(NamedTuple):
-    """The controller's status: a level (``ok``, ``warn``, ``error``), a state and, if there is one, the reason."""
+    """The controller's status: a level (``ok``, ``warn``, ``error``), a state, and the reason for it, or ``''``."""
 
     level: str
     state: str

@@ -1,19 +1,19 @@
-"""When a policy steps: once in each of its periods, however often the robot's driver publishes."""
+"""Decides when a policy steps: once in each of its periods, however often the robot's driver publishes."""
 
 from velora_ros.control.newest_values import NANOSECONDS
 
 # A state may be early by half the usual time between two states, and by at least this share of the period.
 _EARLY = 0.1
-# How fast the usual time follows the last one, and how fast the schedule follows the states.
+# How fast the usual time between two states follows the last one, and how fast the schedule follows the states.
 _FOLLOWS, _SHIFTS = 0.2, 0.1
 
 
 class StepSchedule:
     """
-    Chooses the states for which the policy steps: the one nearest to each multiple of the period.
+    Chooses the states at which the policy steps: for each multiple of the period, the nearest state.
 
-    A driver at 500 Hz gives one step per period; one at the policy's own rate gives a step for each state, even if its
-    states arrive unevenly.
+    With a driver at 500 Hz, there is one step per period. With a driver at the policy's own rate, there is one step per
+    state, even if the states arrive unevenly.
 
     Args:
         period: time between two steps [s].
@@ -24,12 +24,12 @@ class StepSchedule:
         self.restart()
 
     def restart(self) -> None:
-        """Step for the next state."""
+        """Make the next state due."""
         self._due: float | None = None
         self._last, self._usual = 0, float(self._period)
 
     def is_due(self, stamp: int) -> bool:
-        """Return whether the policy must step for a state with this stamp [ns]; call this once for each stamp."""
+        """Return whether the policy must step at a state with this stamp [ns]; call this once for each stamp."""
         apart, self._last = stamp - self._last, stamp
         if self._due is None or apart < 0:
             self._due = None
@@ -38,7 +38,7 @@ class StepSchedule:
         return stamp - self._due >= -max(self._usual / 2, _EARLY * self._period)
 
     def note_step(self, stamp: int) -> None:
-        """Record that a due state led to a step; until then every later state is due, because one may be unusable."""
+        """Record a step at a due state; without this call, the next state is due too, because this one was unusable."""
         if self._due is None:
             self._due = stamp + self._period
             return

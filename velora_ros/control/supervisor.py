@@ -1,8 +1,8 @@
 """
-Whether the policy may command: arming, the latched fault, resets of the hidden state, and the change to another policy.
+Decides whether the policy may command: arming, the latched fault, resets, and the change to another policy.
 
-``controller.py`` adds which command is sent. The states of these are in ``arming.py``, ``watchdog.py``,
-``state_times.py``, ``tilt_and_speed_latches.py``, ``standing_up.py`` and ``policy_swap.py``.
+``controller.py`` computes the commands. The supervisor uses ``arming.py``, ``watchdog.py``, ``state_times.py``,
+``tilt_and_speed_latches.py``, ``standing_up.py`` and ``policy_swap.py``.
 """
 
 from collections import Counter
@@ -24,14 +24,14 @@ from velora_ros.control.watchdog import Watchdog
 from velora_ros.errors import ConfigError
 
 MOVED = 'request'
-"""The cause of a reset for a robot that was moved to another place, as a simulated one that fell."""
+"""The cause of a reset for a robot that was moved to another place, such as a simulated robot after a fall."""
 
 
 class Supervisor:
     """
     Decides when the policy commands.
 
-    Every method that may lead to a command returns it, or None for "publish nothing". Arguments and errors are those of
+    Every method that may produce a command returns it, or None for "publish nothing". Arguments and errors are those of
     :class:`velora_ros.control.controller.Controller`.
     """
 
@@ -48,11 +48,11 @@ class Supervisor:
         self.safety = Safety(policy.spec, settings)
         if self.safety.increments and not measures_joints:
             raise ConfigError(
-                "the policy moves position targets from the joints' positions, but no source of joint states provides "
-                "these; add one to 'observation.sources', or send speeds with 'command.interface' velocity."
+                "the policy moves position targets from the joints' positions, but no source provides these; add a "
+                "source of joint states to 'observation.sources', or send speeds with 'command.interface' velocity."
             )
         self.counts: Counter[str] = Counter()
-        """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
+        """Counts of observations, commands, fallbacks, ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
         self.policy_action: Array | None = None
         """The policy's last action, in its own units; None if the last observation did not reach the policy."""
         self.dt: float | None = None
@@ -63,13 +63,13 @@ class Supervisor:
         self._watchdog = Watchdog(self.safety)
         self._times = StateTimes(self.safety)
         self.begins = self._times.begins
-        """Whether an observation with a stamp [ns] is the first after a reset, or causes one."""
+        """Function: whether an observation with a stamp [ns] is the first after a reset, or causes a reset."""
         self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
         self.changed = ChangedCommands(*self.safety.sent_signals)
         """Counts the commands that limits change."""
         self.last_action: Array = np.zeros(policy.spec.action_dim)
-        """The policy's action in the previous step, in its own units; zero after a reset; always the same array."""
+        """The policy's action in the previous step, in its own units; zero after a reset. Always the same array."""
         self._standing_up = StandingUp(self.safety, measures_joints=measures_joints)
         self._targets = self.safety.targets() if self.safety.increments else None
         self._normalisation = normalisation
@@ -77,7 +77,7 @@ class Supervisor:
 
     @property
     def armed(self) -> bool:
-        """Whether the controller is armed; while a fault is latched it still sends no commands."""
+        """Whether the controller is armed; even then, it sends no commands while a fault is latched."""
         return self._arming.armed
 
     @property
@@ -102,7 +102,7 @@ class Supervisor:
 
     @property
     def settings(self) -> Settings:
-        """The limits; setting them checks all of them first (ConfigError) and then changes all at once."""
+        """The settings. New settings are checked first, which may raise ConfigError, and then applied at once."""
         return self.safety.settings
 
     @settings.setter
@@ -114,9 +114,9 @@ class Supervisor:
     @property
     def refusals(self) -> tuple[str, ...]:
         """
-        Reasons not to arm, one sentence each; setting them never disarms.
+        Reasons not to arm, one sentence each; a new reason never disarms.
 
-        When the last one is removed, a controller that was to be armed on activation is armed.
+        When the last reason is removed, a controller that should have been armed on activation is armed.
         """
         return self._arming.refusals
 
@@ -128,7 +128,7 @@ class Supervisor:
 
     @property
     def status(self) -> Status:
-        """The level, the state and its reason."""
+        """The status: its level, the state of the controller, and the reason for it."""
         if self.fault:
             return Status('error', 'fault', self.fault)
         if self.refusals and not self.armed:
@@ -144,30 +144,30 @@ class Supervisor:
         return self._standing_up.start()
 
     def reject(self, cause: str, reason: str) -> None:
-        """Count an input that cannot be used and record the reason for the status; nothing else changes."""
+        """Count an input that cannot be used, and show the reason in the status; nothing else changes."""
         self.counts[f'rejected.{cause}'] += 1
         self._reason = reason
 
     def emergency_stop(self) -> Command | None:
-        """Latch the emergency stop, armed or not; return the fallback."""
+        """Latch the emergency stop, armed or not; return the fallback command."""
         return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
 
     def stop(self, reason: str) -> None:
-        """Latch a fault because a command could not be sent; no fallback can be sent either."""
+        """Latch a fault because a command could not be sent; the fallback cannot be sent either."""
         self._latch('not_sent', reason)
 
     def clear_fault(self) -> None:
         """
         Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set.
 
-        Without a fault nothing changes: an armed controller keeps commanding.
+        If there is no fault, nothing changes: an armed controller keeps commanding.
         """
         if self.fault:
             self._arming.clear(stay_armed=self.settings.auto_recover)
             self._await_state()
 
     def arm(self) -> bool:
-        """Start commanding with the next state; return False while a fault is latched or :attr:`refusals` remain."""
+        """Start commanding at the next state; return False if a fault or :attr:`why_not_armed` prevents it."""
         if not self.fault and not self.armed and not self.why_not_armed:
             self._arming.arm()
             self._begin()
@@ -175,11 +175,11 @@ class Supervisor:
 
     @property
     def why_not_armed(self) -> tuple[str, ...]:
-        """Reasons not to arm: :attr:`refusals`, and a posture from which it is unsafe to move."""
+        """Reasons not to arm: :attr:`refusals`, and a posture from which the robot must not move."""
         return (*self.refusals, *([self._standing_up.refusal] if self._standing_up.refusal else []))
 
     def disarm(self) -> Command | None:
-        """Stop commanding; return the fallback if it was commanding."""
+        """Stop commanding; return the fallback command if the controller was commanding."""
         fallback = self._fallback()
         self._arming.disarm()
         self._hand_over()
@@ -195,7 +195,8 @@ class Supervisor:
         """
         Reset the hidden state; the next step counts as one control period.
 
-        A policy that runs silently takes over if the robot was moved to another place: there is no motion to continue.
+        If the robot was moved to another place, there is no motion to continue, so a policy that runs silently takes
+        over.
         """
         if self._successor is not None and cause == MOVED:
             self._end_silence(self._successor)
@@ -214,7 +215,7 @@ class Supervisor:
         Start with a fresh hidden state, watchdog and last command; a latched fault remains.
 
         Args:
-            arm: arm now, or as soon as :attr:`refusals` is empty.
+            arm: whether to arm, now or as soon as :attr:`refusals` is empty.
         """
         self.reset('activation')
         self._begin()
@@ -222,17 +223,17 @@ class Supervisor:
 
     def swap(self, policy: RecurrentPolicy, normalisation: Normalisation | None = None) -> None:
         """
-        Continue with another policy of the same specification, from a fresh hidden state.
+        Change to another policy of the same specification, with a fresh hidden state.
 
-        While the robot of a policy with a contract is commanded, the other policy silently reads the same observations
-        for a second before it takes over, so that its hidden state fits them.
+        If the policy has a contract and the robot is commanded, the new policy silently reads the same observations for
+        a second before it takes over, so that its hidden state fits them.
 
         Args:
             policy: the policy, warmed up.
-            normalisation: mean and inverse deviation of each observation in its training; None: not known.
+            normalisation: mean and inverse deviation of each observation in its training; None if not known.
 
         Raises:
-            ConfigError: the settings do not fit it; the old policy stays in use.
+            ConfigError: the settings do not fit the new policy; the old policy stays in use.
         """
         Safety(policy.spec, self.settings)
         self._successor = SilentPolicy(policy, normalisation)
@@ -240,25 +241,25 @@ class Supervisor:
             self._hand_over()
 
     def _end_silence(self, successor: SilentPolicy) -> None:
-        """Let a policy command that has run silently, with the hidden state that it has."""
+        """Let a policy that has run silently take over with its current hidden state."""
         self._continue_with(successor)
         self.counts['swap.taken_over'] += 1
 
     def _continue_with(self, successor: SilentPolicy) -> None:
-        """Let another policy command from now on, with its own limits and latches."""
+        """Replace the policy, and the limits and latches that depend on it."""
         self._policy, self._normalisation, self._successor = successor.policy, successor.normalisation, None
         self.settings = self.settings
         self._ramp_and_slew.end_line()
 
     def _begin(self) -> None:
-        """Drop the earlier commands: the robot may be anywhere now."""
+        """Drop the earlier commands, because the robot may have moved."""
         self._await_state()
         self._ramp_and_slew.begin()
         self._standing_up.begin()
         self.changed.begin()
 
     def _await_state(self) -> None:
-        """Measure silence only from the next usable state on; until then the status says that no state has arrived."""
+        """Measure silence only from the next usable state on; until then, the status is that no state has arrived."""
         self._watchdog.restart()
         self._reason = self._waiting
 

@@ -1,4 +1,4 @@
-"""Faults that a user can switch on: the robot tilts, a joint is too fast, or an observation is far from training."""
+"""Faults that the user can switch on: a tilted robot, a joint that is too fast, an observation far from training."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ GRAVITY_Z, VELOCITY = 'orientation.gravity.z', '/velocity'
 
 class Latches:
     """
-    Checks the observations of a policy that has a contract; those of other policies are never refused.
+    Checks the observations of a policy that has a contract; for other policies, it finds no faults.
 
     Args:
         spec: the policy's specification.
-        settings: the limits; 0 switches one off.
-        normalisation: mean and inverse deviation of each observation in training; None: not known.
+        settings: the limits ``max_tilt``, ``max_joint_speed`` and ``max_deviation``; 0 switches a limit off.
+        normalisation: mean and inverse deviation of each observation in training; None if not known.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings, normalisation: Normalisation | None = None) -> None:
@@ -35,10 +35,10 @@ class Latches:
         self._tilt, self._speed = settings.max_tilt, settings.max_joint_speed
         self._deviation, self._usual = settings.max_deviation, normalisation
         self.on = bool(contract and (self._tilt or self._speed or self._deviation))
-        """Whether any of them is switched on."""
+        """Whether any of the limits is switched on."""
 
     def judge(self, observation: Array) -> str:
-        """Return why the robot must stop at this observation; '' if it need not stop."""
+        """Return the fault that an observation, shape (observation,), shows; '' if it shows none."""
         values = observation / self._scale + self._default
         if self._tilt and self._down is not None:
             tilt = float(np.arccos(np.clip(-values[self._down], -1, 1)))

@@ -1,4 +1,4 @@
-"""The newest values of a source whose every message has all of its values, for example a vector or an Imu."""
+"""Keeps the newest values of a source whose messages each have all of its values, such as a vector or an Imu."""
 
 import math
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ class VectorValues:
     The newest values of a source whose messages each have all of its values.
 
     Args:
-        names: names of the values, for errors.
+        names: the names of the values, for errors.
         max_age: longest time between the values and the observation's stamp [s]; ``inf`` for no limit.
         source: the name of the source.
-        size: number of values; by default one for each name.
-        missing: used before the first message and when the values are too old, shape (size,); empty: an error is raised
-            instead.
-        low: lower limits to which values are clipped, shape (size,); None: not clipped.
-        high: upper limits to which values are clipped, shape (size,); None: not clipped.
+        size: the number of values; by default, one for each name.
+        missing: the values before the first message and when the values are too old, shape (size,); if empty, an error
+            is raised instead.
+        low: lower limits to which values are clipped, shape (size,); None for no limits.
+        high: upper limits to which values are clipped, shape (size,); None for no limits.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class VectorValues:
         self._missing = np.asarray(missing, dtype=np.float64) if missing else None
         self._low, self._high = low, high
         self.clipped = self.unusable = 0
-        """Messages with values that were clipped, and messages that were ignored because they are not finite."""
+        """Numbers of messages with clipped values, and of messages that were ignored because they were not finite."""
         self.contradictions = Contradictions(names if len(names) == len(self._values) else _numbered(len(self._values)))
         self.parts_of_a_state = 1
         self._stamp: int | None = None
@@ -55,10 +55,10 @@ class VectorValues:
 
     def update(self, values: Sequence[float] | Array, stamp: int) -> bool:
         """
-        Store the values of a message measured at ``stamp`` [ns]; return True, as each message is complete.
+        Store the values of a message, shape (size,), measured at ``stamp`` [ns]; return True: each message is complete.
 
         Raises:
-            ObservationError: there are more or fewer values than expected; nothing is stored.
+            ObservationError: the number of values is wrong; nothing is stored.
         """
         if len(values) != len(self._values):
             raise ObservationError(
@@ -78,7 +78,7 @@ class VectorValues:
         return True
 
     def _clip(self) -> None:
-        """Clip the values to the range of training; NaN stays, and the policy refuses it."""
+        """Clip the values to the limits; NaN stays, and the policy refuses it."""
         before = self._values.copy()
         np.clip(self._values, self._low, self._high, out=self._values)
         self.clipped += bool((self._values != before).any() and np.isfinite(before).all())
@@ -94,7 +94,7 @@ class VectorValues:
         return range(len(self._values)), self._values.tolist()
 
     def refuse(self, reason: str) -> None:
-        """Refuse to read until the next usable message: the last one is unusable, and the previous one is outdated."""
+        """Make :meth:`read` fail with ``reason`` until a usable message arrives, because older values are outdated."""
         self._refused = reason
 
     def read(self, stamp: int) -> Array:
@@ -105,8 +105,8 @@ class VectorValues:
             if self._missing is not None:
                 return self._replaced(self._missing)
             raise ObservationError(
-                f"no message has arrived from the source '{self._source}' ({', '.join(self._names)}); "
-                f"publish it, or correct 'observation.{self._source}.topic'."
+                f"no message has arrived from the source '{self._source}' ({', '.join(self._names)}); publish it, or "
+                f"correct 'observation.{self._source}.topic'."
             )
         if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
             if self._missing is not None:
@@ -115,7 +115,7 @@ class VectorValues:
         return self._values
 
     def _replaced(self, missing: Array) -> Array:
-        """Replace the values until the next message arrives, and return them."""
+        """Replace the values by ``missing`` until the next message arrives, and return them."""
         self._stamp, self._values[:] = None, missing
         return self._values
 

@@ -1,4 +1,4 @@
-"""Gravity at rest: the mounting, units and signs of an inertial sensor."""
+"""Checks the mounting, units and signs of an inertial sensor, by the direction and size of gravity at rest."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array, ImuSamples
 
 G = 9.81
-# Largest deviation of gravity's direction [rad] and magnitude [m/s^2].
+# Largest deviation of the direction of gravity [rad], and of its magnitude [m/s^2].
 TILT, SIZE = float(np.radians(15)), 1.0
 # Largest angular velocity of a sensor at rest [rad/s].
 AT_REST = 0.1
@@ -19,9 +19,9 @@ def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, u
 
     Args:
         about: the topic.
-        samples: its messages.
-        needs_orientation: whether the policy reads its orientation.
-        upright: whether the robot stands upright, so that up is its own z axis.
+        samples: the messages of the topic.
+        needs_orientation: whether the policy reads the orientation.
+        upright: whether the robot stands upright, so that its z axis points up.
     """
     found = _check_orientation(about, samples, needs_orientation=needs_orientation)
     turning = float(np.median(np.linalg.norm(samples.gyro, axis=1)))
@@ -39,7 +39,7 @@ def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, u
 
 def _wrong_size(about: str, size: float) -> Finding:
     if size < 0.1:
-        text = 'the acceleration at rest is 0: gravity was removed; publish it with gravity (REP 145), or ignore this.'
+        text = 'the acceleration at rest is 0, so gravity was removed; REP 145 demands the acceleration with gravity.'
         return Finding('note', 'gravity', about, text)
     unit = ' (in g; publish m/s^2)' if abs(size - 1) < SIZE / G else ''
     text = f'the acceleration at rest is {size:.3g}{unit} instead of {G} m/s^2; correct the unit or the scale.'
@@ -52,26 +52,30 @@ def _check_up(about: str, up: Array, *, upright: bool) -> Finding:
     if not upright or angle < TILT:
         return Finding('ok', 'gravity', about, shown)
     if angle > np.pi - TILT:
-        text = f'{shown}: it is mounted upside down, or its acceleration has the sign of gravity (REP 145: +9.81 up).'
+        text = (
+            f'{shown}: the sensor is mounted upside down, or its acceleration has the wrong sign. Correct the driver; '
+            'at rest, the acceleration is +9.81 m/s^2 upwards (REP 145).'
+        )
         return Finding('mend', 'mounting', about, text)
     roll, pitch = np.arctan2(up[1], up[2]), np.arcsin(np.clip(-up[0], -1, 1))
     text = (
         f'{shown}, but the robot should stand upright: the sensor is rotated by about roll {roll:.2f}, '
-        f'pitch {pitch:.2f} rad, or the robot is tilted. Publish it in the frame of the base.'
+        f'pitch {pitch:.2f} rad, or the robot is tilted. Publish the measurements in the frame of the base.'
     )
     return Finding('mend', 'mounting', about, text)
 
 
 def _check_orientation(about: str, samples: ImuSamples, *, needs_orientation: bool) -> list[Finding]:
     if not samples.has_orientation:
-        text = 'the sensor says that it has no orientation (orientation_covariance[0] is -1)'
+        text = 'the sensor gives no orientation (orientation_covariance[0] is -1)'
         if not needs_orientation:
             return [Finding('note', 'orientation', about, f'{text}.')]
-        text += ', but the policy reads gravity from it; start the filter that computes it.'
+        text += ', but the policy reads gravity from the orientation; start a filter that computes it.'
         return [Finding('mend', 'orientation', about, text)]
     lengths = np.linalg.norm(samples.orientation, axis=1)
     if np.abs(lengths - 1).max() > 0.01:
-        text = f'its quaternions have the length {lengths[np.abs(lengths - 1).argmax()]:.3g} instead of 1.'
+        length = lengths[np.abs(lengths - 1).argmax()]
+        text = f'its quaternions have the length {length:.3g} instead of 1; correct the driver.'
         return [Finding('mend', 'orientation', about, text)]
     return []
 
@@ -83,7 +87,7 @@ def _check_agreement(about: str, samples: ImuSamples, up: Array) -> list[Finding
     if angle < TILT:
         return []
     text = (
-        f'its orientation and its acceleration disagree about up by {np.degrees(angle):.0f} degrees: one of them is in '
-        'another frame. Correct the driver, or calibrate it.'
+        f'the directions of up in its orientation and in its acceleration differ by {np.degrees(angle):.0f} degrees: '
+        'one of them is in another frame. Correct the driver, or calibrate the sensor.'
     )
     return [Finding('mend', 'orientation', about, text)]

@@ -1,4 +1,4 @@
-"""Order, signs and units of joints, checked by moving a joint by hand in a stated direction."""
+"""Checks the order, signs and units of joints: the user moves a joint by hand in a stated direction."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ from velora_ros.doctor.samples import Array, ExpectedJoint
 
 AMOUNT = 0.2
 """Distance by which the joint should be moved [rad or m]."""
-# A joint has moved if it moved by this share of the requested distance.
+# A joint has moved if its position changed by more than this share of the requested distance.
 MOVED = 0.4
 # Time over which positions are averaged before and after the move [s].
 REST_S = 0.4
-# A joint stands still while it moves by less than this share of the requested distance within this time.
+# A joint stands still if its position varies by less than this share of the requested distance within REST_S.
 STILL = 0.1
 
 
@@ -39,14 +39,14 @@ class MoveWatch:
 
     def add(self, time: float, positions: Mapping[str, float]) -> Array | None:
         """
-        Add a joint state; return how far each joint has moved, once one of them has moved and stands still again.
+        Add a joint state, and return the distances that the joints have moved when a move is over.
 
         Args:
-            time: when it was received [s].
-            positions: position by name; a joint that is missing keeps its last one.
+            time: when the state was received [s].
+            positions: the positions by name [rad or m]; a joint that is missing keeps its last position.
 
         Returns:
-            shape (joint,); None while there is no move, or the robot still moves.
+            The distance of each joint, shape (joint,) [rad or m]; None until a joint has moved and all stand still.
         """
         last = self._rows[-1] if self._rows else np.full(len(self.names), np.nan)
         row = np.array([positions.get(name, before) for name, before in zip(self.names, last, strict=True)])
@@ -71,7 +71,7 @@ def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Find
     Args:
         asked: the joint that was moved.
         names: the joints that were watched.
-        moved: how far each moved, shape (joint,).
+        moved: the distance that each joint moved, shape (joint,) [rad or m].
     """
     most = int(np.abs(moved).argmax())
     other, distance = names[most], float(moved[most])
@@ -83,12 +83,15 @@ def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Find
         )
         return Finding('mend', 'order', asked.name, text)
     if asked.is_revolute and abs(own) > 0.3 * AMOUNT * DEGREES:
-        text = f'it was moved by about {AMOUNT} rad and changed by {own:.3g}: it is in degrees; publish radians.'
+        text = (
+            f'it was moved by about {AMOUNT} rad, and its position changed by {own:.3g}: the position is in degrees; '
+            'publish radians.'
+        )
         return Finding('mend', 'unit', asked.name, text)
     if own * asked.sign < 0:
         text = (
-            f'it was moved in its positive direction and changed by {own:.3g}: the sign is wrong. Correct it in the '
-            'driver, or set observation.scale and command.scale to -1 times their values.'
+            f'it was moved in its positive direction, but its position changed by {own:.3g}: the sign is wrong. '
+            'Correct the driver, or multiply observation.scale and command.scale of this joint by -1.'
         )
         return Finding('mend', 'sign', asked.name, text)
-    return Finding('ok', 'order', asked.name, f'it was moved and changed by {own:.3g}')
+    return Finding('ok', 'order', asked.name, f'it was moved, and its position changed by {own:.3g}')

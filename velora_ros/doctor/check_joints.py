@@ -1,4 +1,4 @@
-"""Names, units, offsets and the agreement of positions and velocities of a robot's joints."""
+"""Checks a robot's joints: their names, units and offsets, and whether velocities agree with positions."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from velora_ros.doctor.samples import Array, ExpectedJoint, JointSamples
 DEGREES = 180 / np.pi
 # Largest distance of a joint from its start pose [rad or m].
 START_TOLERANCE = 0.15
-# A joint whose range in training is larger than this can be anywhere at the start [rad or m].
+# A joint whose standard deviation in training is larger than this can be anywhere at the start [rad or m].
 WIDE = 0.5
-# Largest distance of a joint from its mean in training: in standard deviations, but at least this [rad or m].
+# Largest distance of a joint from its mean in training: DEVIATIONS standard deviations, but at least LEAST [rad or m].
 DEVIATIONS, LEAST = 6.0, 0.1
 # Velocities and positions are compared while the joint moves faster than this [rad/s or m/s].
 MOVING = 0.1
@@ -21,7 +21,7 @@ FEWEST_MOVING = 8
 
 
 def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list[Finding]:
-    """Check that a topic has the joints that the policy reads or commands."""
+    """Check that the joints of a topic, ``there``, include the joints that the policy reads, ``wanted``."""
     missing = [name for name in wanted if name not in there]
     if not missing:
         return [Finding('ok', 'names', about, f'{len(wanted)} joints: {", ".join(wanted)}')]
@@ -39,12 +39,12 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
 
 def check_positions(joints: Sequence[ExpectedJoint], samples: JointSamples, *, anywhere: bool = False) -> list[Finding]:
     """
-    Check the unit and the zero of each joint, by its start pose or its positions in training.
+    Check the unit and the zero of each joint by comparing its position with the start pose or with training.
 
     Args:
         joints: the joints whose positions the policy reads.
         samples: joint states of a robot in its start pose.
-        anywhere: whether it is in another pose, so that only impossible positions are found.
+        anywhere: whether the robot is in another pose, so that only impossible positions are found.
     """
     found = []
     for joint in joints:
@@ -67,10 +67,10 @@ def _check_position(joint: ExpectedJoint, values: Array, *, anywhere: bool) -> F
     if joint.is_revolute and as_radians and abs(value) > np.pi:
         text = f'{value:.4g} is {value / DEGREES:.3g} rad in degrees; publish radians, or set observation.scale.'
         return Finding('mend', 'unit', joint.name, text)
-    degrees = ' Or it is in degrees.' if joint.is_revolute and as_radians and abs(value) > 1 else ''
+    degrees = ' Or the position is in degrees.' if joint.is_revolute and as_radians and abs(value) > 1 else ''
     text = (
-        f'{place}, and {what} {target:.3g}: the zero is off by {difference:.3g}, or the robot is not in this pose. '
-        f'Calibrate it, or set observation.offset.{degrees}'
+        f'{place}, but {what} {target:.3g}: the zero is off by {difference:.3g}, or the robot is not in this pose. '
+        f'Calibrate the joint, or set observation.offset.{degrees}'
     )
     return Finding('mend', 'offset', joint.name, text)
 
@@ -88,7 +88,7 @@ def check_velocities(joints: Sequence[str], samples: JointSamples) -> list[Findi
     """
     Check that each joint's velocity is the change of its position, if it moved enough.
 
-    This finds an opposite sign, degrees in one of the two, and velocities in another order than positions.
+    This finds a wrong sign, degrees in either of them, and velocities in a different order from positions.
     """
     changes = {name: _change(samples, name) for name in samples.names}
     moving = {name: pair for name, pair in changes.items() if len(pair[0]) >= FEWEST_MOVING}
@@ -100,21 +100,26 @@ def _check_velocity(name: str, moving: dict[str, tuple[Array, Array, Array]]) ->
     slope = float(steps @ velocity / (steps @ steps))  # velocity per change of position
     fit = _correlation(steps, velocity)
     if abs(fit) < 0.7:
-        return Finding('note', 'velocity', name, 'its velocity does not follow its position; is it in another order?')
+        text = 'its velocity does not follow its position; check that both are in the same order.'
+        return Finding('note', 'velocity', name, text)
     text = f'its velocity is {slope:.3g} times the change of its position'
     if slope < 0:
-        return Finding('mend', 'sign', name, f'{text}: one of the two has the wrong sign; correct the driver.')
+        return Finding('mend', 'sign', name, f'{text}: one of them has the wrong sign; correct the driver.')
     if slope < 2 / DEGREES:
         return Finding('mend', 'unit', name, f'{text}: positions are in degrees; publish radians.')
     if slope > DEGREES / 2:
         return Finding('mend', 'unit', name, f'{text}: velocities are in degrees; publish radians per second.')
     if not 0.5 < slope < 2:
-        return Finding('note', 'velocity', name, f'{text}; they have different units, or one is filtered.')
+        return Finding('note', 'velocity', name, f'{text}: they have different units, or one of them is filtered.')
     return Finding('ok', 'velocity', name, text)
 
 
 def _change(samples: JointSamples, name: str) -> tuple[Array, Array, Array]:
-    """Return the change of position per second, the velocity in between, and the time, while the joint moves."""
+    """
+    Return the change of position per second, the mean velocity, and the time [s], while the joint moves.
+
+    Each has the shape (n,), with one number for each pair of successive states.
+    """
     time, position, velocity = samples.of(name)
     dt = np.diff(time)
     with np.errstate(all='ignore'):
@@ -124,7 +129,7 @@ def _change(samples: JointSamples, name: str) -> tuple[Array, Array, Array]:
 
 
 def _correlation(one: Array, other: Array) -> float:
-    """Return the correlation about zero, in [-1, 1]."""
+    """Return the correlation of two arrays, shape (n,), about zero instead of their means; from -1 to 1."""
     norm = float(np.sqrt((one @ one) * (other @ other)))
     return float(one @ other) / norm if norm else 0.0
 

@@ -1,4 +1,4 @@
-"""The policy itself: does this machine compute the same actions as the machine that made the file?"""
+"""Checks that this machine computes the same actions from a policy as the machine that wrote its golden trace."""
 
 import numpy as np
 
@@ -19,13 +19,14 @@ def check_policy(about: str, policy: Policy) -> Finding:
     """
     trace = golden_trace(policy.content)
     if trace is None:
-        text = "has no golden trace; 'velora_ros doctor POLICY --add-trace FILE' adds one."
+        text = "the file has no golden trace; 'velora_ros doctor POLICY --add-trace FILE' adds one."
         return Finding('note', 'trace', about, text)
     observations, times, actions = trace
     spec = policy.spec
     difference = np.abs(run_trace(policy, observations, times) - actions) / (spec.high - spec.low)
     worst = np.unravel_index(difference.argmax(), difference.shape)
-    text = f'the golden trace of {len(times)} steps differs by {difference.max():.1g} of the range ({policy.engine})'
+    largest = f'{difference.max():.1g} of the range (engine {policy.engine})'
+    text = f'the golden trace of {len(times)} steps differs by {largest}'
     if difference.max() <= TOLERANCE:
         return Finding('ok', 'trace', about, text)
     text += (

@@ -1,4 +1,4 @@
-"""The response of a robot to its commands: order, signs, offsets, latency and dead zones."""
+"""Checks the response of a robot to its commands: order, signs, offsets, latency and dead zones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,23 +8,23 @@ import numpy as np
 from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array
 
-# Shortest record, smallest change of a command that is checked [rad or m, or per second], longest delay [s].
+# Shortest response [s], smallest change of a command that is checked [rad or m, or per second], longest delay [s].
 LEAST_S, LEAST_CHANGE, LONGEST_DELAY_S = 1.0, 0.02, 0.5
 FOLLOWS = 0.6  # lowest correlation of a joint with the command that it follows
 OFFSET = 0.1  # largest mean distance of a position from its command
-DEAD = 0.05  # largest command without a response
+DEAD = 0.05  # largest dead zone that is not reported [rad/s or m/s]
 
 
 class Response(NamedTuple):
     """
-    Commands and the quantities that they should move, at common times.
+    Commands and the measurements that should follow them, at the same times.
 
     Args:
-        times: shape (n,), evenly spaced [s].
-        names: the joints or velocities, in the order of the commands.
-        commands: shape (n, k).
-        measured: shape (n, k); NaN where it is not measured.
-        are_positions: whether they are positions, else velocities.
+        times: evenly spaced times, shape (n,) [s].
+        names: the commanded joints, in the order of the commands.
+        commands: the commands, shape (n, k) [rad or m, or per second].
+        measured: the measurements, shape (n, k), in the same units; NaN where a joint was not measured.
+        are_positions: whether both are positions; otherwise they are velocities.
     """
 
     times: Array
@@ -35,7 +35,7 @@ class Response(NamedTuple):
 
 
 def check_response(response: Response) -> list[Finding]:
-    """Check each command that changed enough against all measurements."""
+    """Compare each command that changed enough with the measurements of all joints."""
     times = response.times
     if len(times) < 10 or times[-1] - times[0] < LEAST_S:
         return []
@@ -50,7 +50,7 @@ def _check_one(response: Response, k: int) -> list[Finding]:
     best = int(np.argmax([abs(fit) for fit, _ in fits]))
     fit, delay = fits[k]
     if abs(fits[best][0]) < FOLLOWS:
-        text = 'no measurement follows its command; is the robot armed, and its controller active?'
+        text = 'no measurement follows its command; check that the robot is armed and its controller is active.'
         return [Finding('note', 'response', name, text)]
     if best != k and abs(fits[best][0]) > abs(fit) + 0.2:
         text = (
@@ -62,11 +62,12 @@ def _check_one(response: Response, k: int) -> list[Finding]:
         return [Finding('note', 'response', name, f'it follows its command poorly (correlation {fit:.2f}).')]
     if fit < 0:
         text = (
-            'it moves in the opposite direction to its command: one of the two has the wrong sign. Set command.scale '
-            'or observation.scale.'
+            'it moves in the opposite direction to its command: the command or the state has the wrong sign. Set '
+            'command.scale or observation.scale.'
         )
         return [Finding('mend', 'sign', name, text)]
-    found = [Finding('ok', 'response', name, f'follows its command {delay * 1e3:.0f} ms later (correlation {fit:.2f})')]
+    text = f'it follows its command {delay * 1e3:.0f} ms later (correlation {fit:.2f})'
+    found = [Finding('ok', 'response', name, text)]
     shifted = round(delay / dt)
     pair = command[: len(command) - shifted], response.measured[shifted:, k]
     return [*found, *(_offset(name, *pair) if response.are_positions else _dead_zone(name, *pair))]
@@ -88,7 +89,7 @@ def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
 
 
 def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
-    """Find the largest command that has no effect while larger ones do."""
+    """Find the size below which commands have no effect, although larger commands do."""
     size, speed = np.abs(command), np.abs(measured)
     gain = float(np.nansum(speed * size) / np.nansum(size * size))
     still = size[(speed < 0.2 * gain * size) & (size > 0)]
@@ -98,12 +99,12 @@ def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
     edge = float(np.percentile(still, 90))
     if edge < DEAD or edge > np.percentile(moving, 50):
         return []
-    text = f'commands up to {edge:.2g} have no effect; a policy that was trained without a dead zone overshoots it.'
+    text = f'commands up to {edge:.2g} have no effect; a policy that was trained without a dead zone may oscillate.'
     return [Finding('note', 'dead zone', name, text)]
 
 
 def _best_delay(command: Array, measured: Array, dt: float) -> tuple[float, float]:
-    """Return the correlation with the delay [s] at which its size is largest; (0, 0) without measurements."""
+    """Return the correlation at the delay [s] with the strongest one, and this delay; (0, 0) without measurements."""
     if np.isnan(measured).any() or np.ptp(measured) == 0:
         return 0.0, 0.0
     steps = range(min(round(LONGEST_DELAY_S / dt), len(command) // 2) + 1)

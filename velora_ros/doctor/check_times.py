@@ -1,4 +1,4 @@
-"""Rates, ages and clocks of a topic."""
+"""Checks the rate, the age and the clock of a topic's messages."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Times
 
 FEWEST = 5
-# Deviation of a rate from the policy's that still counts as the same.
+# Relative difference between two rates that still count as equal.
 RATE_TOLERANCE = 0.1
 # A greater age means that the clocks differ [s].
 CLOCK_DIFFERENCE_S = 10.0
@@ -22,14 +22,14 @@ def check_times(
 
     Args:
         about: the topic.
-        times: the times of its messages.
+        times: the times of the topic's messages.
         period: the policy's control period if each of these messages triggers a step [s]; None if any rate is fine.
         max_age: largest age of a message that is used [s]; None if any age is fine.
         steps_at_period: whether the policy takes one step per period, however often messages arrive.
     """
     if len(times) < FEWEST:
-        advice = 'check that it is published' if len(times) else 'no message arrived; check that it is published'
-        return [Finding('mend', 'rate', about, f'{len(times)} messages are too few for a check; {advice}.')]
+        text = f'{len(times)} messages are too few for a check; check that the topic is published.'
+        return [Finding('mend', 'rate', about, text)]
     return [
         *_check_rate(about, times, period, steps_at_period=steps_at_period),
         *_check_stamps(about, times),
@@ -72,15 +72,15 @@ def _check_stamps(about: str, times: Times) -> list[Finding]:
     stamps, received = times.stamps[stamped], times.received[stamped]
     same = int((np.diff(stamps) == 0).sum())
     if same > 0.1 * len(stamps):
-        text = f'{same} of {len(stamps)} messages repeat the previous stamp; stamp each when it is measured.'
+        text = f'{same} of {len(stamps)} messages repeat the previous stamp; stamp each message when it is measured.'
         return [Finding('mend', 'clock', about, text)]
     if (back := int((np.diff(stamps) < 0).sum())) > 0:
-        text = f'{back} of {len(stamps)} stamps are earlier than the previous one; is a second node publishing it?'
+        text = f'{back} of {len(stamps)} stamps are earlier than the previous one; check for a second publisher.'
         return [Finding('mend', 'clock', about, text)]
     lasts = float(np.ptp(received))
     speed = float(np.polyfit(received, stamps, 1)[0]) if lasts > 1.0 else 1.0
     if abs(speed - 1) > RATE_TOLERANCE:
-        text = f'the stamps advance by {speed:.3g} s each second: their clock is not real time; check use_sim_time.'
+        text = f'the stamps advance by {speed:.3g} s per second, so their clock is not real time; check use_sim_time.'
         return [Finding('mend', 'clock', about, text)]
     return []
 
@@ -93,12 +93,15 @@ def _check_age(about: str, times: Times, max_age: float | None) -> list[Finding]
     measured = f'{median * 1e3:.1f} ms old when received (99 %: {most * 1e3:.1f} ms)'
     if abs(median) > CLOCK_DIFFERENCE_S:
         where = f'{median:.4g} s old' if median > 0 else f'{-median:.4g} s in the future'
-        text = f'the stamps are {where}: the clocks differ. Synchronise them, or check use_sim_time.'
+        text = f'the stamps are {where}, so the clocks differ; synchronise the clocks, or check use_sim_time.'
         return [Finding('mend', 'clock', about, text)]
     if max_age is not None and median > max_age:
-        text = f'{measured}, but a state older than {max_age * 1e3:.0f} ms gets no command: the stamps or the '
-        return [Finding('mend', 'age', about, f'{text}network are late; stamp when measured, or synchronise clocks.')]
+        text = (
+            f'{measured}, but a state older than {max_age * 1e3:.0f} ms gets no command. Stamp each message when it is '
+            'measured, synchronise the clocks, or check the network.'
+        )
+        return [Finding('mend', 'age', about, text)]
     if max_age is not None and median < -max_age:
-        text = f'the stamps are {-median * 1e3:.0f} ms in the future: the clocks differ. Synchronise them.'
+        text = f'the stamps are {-median * 1e3:.0f} ms in the future, so the clocks differ; synchronise the clocks.'
         return [Finding('mend', 'clock', about, text)]
     return [Finding('ok', 'age', about, measured)]

@@ -1,4 +1,4 @@
-"""The robot for which a policy was trained, in the robot's own names and units, from policy file and parameters."""
+"""Derives from a policy file and parameters the robot that the policy expects, in the robot's own names and units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class ExpectedSource:
     A topic that the policy reads.
 
     Args:
-        source: topic and type.
+        source: the topic and its type.
         fields: the fields that are read.
-        is_trigger: whether each of its messages may trigger a command.
+        is_trigger: whether each message may trigger a command.
     """
 
     source: Source
@@ -35,7 +35,7 @@ class ExpectedSource:
 
     @property
     def may_be_silent(self) -> bool:
-        """Whether the policy runs without its messages, for example without a command."""
+        """Whether the policy runs without messages of this topic, for example because they are velocity commands."""
         return bool(self.source.missing) or self.source.type.rpartition('/')[2] in COMMANDS
 
     @property
@@ -57,11 +57,11 @@ class ExpectedRobot:
 
     Args:
         period: the control period [s].
-        sources: the topics that it reads, the triggering one first.
-        joints: the joints whose positions it reads.
-        commanded: the joints that it commands, in the order of its actions; empty if they are not joints.
-        interface: the commanded interface: ``position``, ``velocity`` or ``effort``; may be empty.
-        steps_at_period: whether it takes one step per period, however often messages arrive.
+        sources: the topics that the policy reads, the trigger first.
+        joints: the joints whose positions the policy reads.
+        commanded: the joints that the policy commands, in the order of its actions; empty if it commands no joints.
+        interface: the commanded interface: ``position``, ``velocity`` or ``effort``; ``''`` if it is not known.
+        steps_at_period: whether the policy takes one step per period, however often messages arrive.
     """
 
     period: float
@@ -84,7 +84,7 @@ def expected_robot(
 
     Args:
         file: the content of the policy file, or of an ONNX model.
-        settings: the parameters ``observation.*``, which replace what the file says.
+        settings: the parameters ``observation.*``, which replace the values in the file.
         command_fields: the parameter ``command.fields``.
         rate_hz: the parameter ``rate_hz``.
 
@@ -150,8 +150,8 @@ def _joints(file: PolicyFile | OnnxFile, settings: ObservationSettings, one: Sou
 
 
 def _statistics(file: PolicyFile | OnnxFile) -> tuple[Array, Array]:
-    """Return the mean and the inverse deviation of each observation in training; NaN where the file has none."""
-    if isinstance(file, OnnxFile):  # they are hidden in the network
+    """Return each observation's mean and inverse deviation in training, shape (observation,); NaN if unknown."""
+    if isinstance(file, OnnxFile):  # they are part of the network
         unknown = np.full(file.spec.observation_dim, np.nan)
         return unknown, unknown
     mean, gain = (file.tensors[f'normalisation.{name}'].astype(float) for name in ('offset', 'scale'))

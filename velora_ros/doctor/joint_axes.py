@@ -1,4 +1,4 @@
-"""The positive direction of a joint in words, from the robot's URDF."""
+"""Describes the positive direction of each joint in words, from the robot's URDF."""
 
 from xml.etree import ElementTree
 
@@ -10,10 +10,10 @@ def joint_directions(urdf: str) -> dict[str, str]:
     Return the positive direction of each joint that moves, by its name.
 
     Args:
-        urdf: the robot's description; a text that is not XML has no joints.
+        urdf: the robot's description; an invalid one gives an empty result.
 
     Returns:
-        for example ``about (0, 1, 0) of the frame of 'thigh', by the right-hand rule``.
+        The direction by joint name, such as ``about (0, 1, 0) of the frame of 'thigh', by the right-hand rule``.
     """
     try:
         root = ElementTree.fromstring(urdf)

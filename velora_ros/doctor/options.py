@@ -8,20 +8,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('policy', metavar='POLICY', nargs='?', help='policy file, or the name of a shipped policy')
     parser.add_argument('--recording', metavar='FILE', help='MCAP file to examine instead of live topics')
     parser.add_argument('--params', metavar='FILE', help='parameter file of policy_node')
-    parser.add_argument('--namespace', metavar='NS', default='', help="the robot's namespace")
-    parser.add_argument('--command-topic', metavar='TOPIC', default='command', help='its commands (default: command)')
+    parser.add_argument('--namespace', metavar='NS', default='', help="namespace of the robot's topics")
+    parser.add_argument('--command-topic', metavar='TOPIC', default='command', help='command topic (default: command)')
     parser.add_argument('--seconds', metavar='S', type=float, default=5.0, help='how long to listen (default: 5)')
-    parser.add_argument('--anywhere', action='store_true', help='the robot is not in its start pose, or not upright')
+    parser.add_argument('--anywhere', action='store_true', help='the robot is not upright in its start pose')
     parser.add_argument(
-        '--move', metavar='JOINT', nargs='*', help='ask for these joints, or for all, to be moved in a direction'
+        '--move', metavar='JOINT', nargs='*', help='ask the user to move these joints, or all joints, by hand'
     )
-    parser.add_argument('--patience', metavar='S', type=float, default=60.0, help='wait for a move (default: 60)')
-    parser.add_argument('--add-trace', metavar='FILE', help='only write the policy with a golden trace')
+    parser.add_argument('--patience', metavar='S', type=float, default=60.0, help='longest wait per move (default: 60)')
+    parser.add_argument('--add-trace', metavar='FILE', help='only write a copy of the policy with a golden trace')
     parser.add_argument('--json', action='store_true', help='print one JSON object as the last line')
 
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
-    """Return the equivalent command line."""
+    """Return the command-line words that give these arguments."""
     words = [arguments.policy] if arguments.policy else []
     for name in ('recording', 'params', 'namespace', 'command_topic', 'seconds', 'patience', 'add_trace'):
         value = getattr(arguments, name)

@@ -1,4 +1,4 @@
-"""Measurements of a robot as arrays: times of messages, joint states, an inertial sensor."""
+"""Measurements of a robot as arrays: the times of messages, joint states, and an inertial sensor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-# A joint that stays within this range is at rest [rad or m].
+# A joint whose position varies by no more than this is at rest [rad or m].
 MOVES = 0.1
 
 
@@ -18,8 +18,8 @@ class Times:
     When the messages of a topic were measured and received, in order of arrival.
 
     Args:
-        stamps: the stamps in their headers, shape (n,) [s]; NaN where a stamp is zero or there is no header.
-        received: when each was received, on the same scale, shape (n,) [s].
+        stamps: the stamps of the messages, shape (n,) [s]; NaN where a stamp is zero or there is no header.
+        received: when each message was received, shape (n,) [s], from the same zero as the stamps.
     """
 
     stamps: Array
@@ -29,7 +29,7 @@ class Times:
         return len(self.received)
 
     def only(self, which: npt.NDArray[np.bool_]) -> 'Times':
-        """Return the times of some messages, shape (n,)."""
+        """Return the times of the messages that ``which``, shape (n,), selects."""
         return Times(self.stamps[which], self.received[which])
 
 
@@ -39,10 +39,10 @@ class JointSamples:
     Joint states, in order of arrival.
 
     Args:
-        names: all joints that any message had.
-        times: when they were measured and received.
-        position: shape (n, joint) [rad or m]; NaN where a message did not have it.
-        velocity: shape (n, joint) [rad/s or m/s].
+        names: the joints in any of the messages.
+        times: when the messages were measured and received.
+        position: the positions, shape (n, joint) [rad or m]; NaN where a message did not have the joint.
+        velocity: the velocities, shape (n, joint) [rad/s or m/s]; NaN likewise.
     """
 
     names: Sequence[str]
@@ -57,11 +57,11 @@ class JointSamples:
 
     @property
     def moves(self) -> bool:
-        """Whether any joint moves by more than its noise."""
+        """Whether any joint moves by more than :data:`MOVES`."""
         return any(float(np.ptp(self.of(name)[1])) > MOVES for name in self.names if len(self.of(name)[1]))
 
     def of(self, name: str) -> tuple[Array, Array, Array]:
-        """Return time [s], position and velocity of a joint, without messages that did not have its position."""
+        """Return the times [s], positions and velocities of a joint, shape (m,), in messages that have its position."""
         k = list(self.names).index(name)
         has = np.isfinite(self.position[:, k])
         stamps = np.where(np.isfinite(self.times.stamps), self.times.stamps, self.times.received)
@@ -74,11 +74,12 @@ class ImuSamples:
     Messages of an inertial sensor.
 
     Args:
-        times: when they were measured and received.
-        orientation: quaternions (w, x, y, z) that rotate vectors from the sensor's frame to the world's, shape (n, 4).
+        times: when the messages were measured and received.
+        orientation: quaternions (w, x, y, z) that rotate vectors from the sensor's frame to the world, shape (n, 4).
         has_orientation: whether the sensor reports an orientation.
-        gyro: angular velocity in its frame, shape (n, 3) [rad/s].
-        acceleration: specific force in its frame, +9.81 upwards at rest, shape (n, 3) [m/s^2].
+        gyro: angular velocity in the sensor's frame, shape (n, 3) [rad/s].
+        acceleration: acceleration with gravity (specific force) in the sensor's frame, +9.81 upwards at rest, shape
+            (n, 3) [m/s^2].
     """
 
     times: Times
@@ -91,15 +92,15 @@ class ImuSamples:
 @dataclass(frozen=True)
 class ExpectedJoint:
     """
-    A joint as the policy expects it, in the robot's own name, sign and units.
+    A joint as the policy expects it, with the robot's own name, sign and unit.
 
     Args:
-        name: its name on the robot.
-        unit: ``rad``, ``m`` or ``''``.
-        sign: 1 or -1: whether the policy's positive direction is the robot's.
-        mean: its mean position in training; NaN if the policy does not state it.
-        deviation: the standard deviation of its position in training; NaN if the policy does not state it.
-        start: its position at the start of an episode; None if the policy does not state it.
+        name: the name of the joint on the robot.
+        unit: ``rad``, ``m``, or ``''`` if it is unknown.
+        sign: 1 if the positive directions of policy and robot are equal, -1 if they are opposite.
+        mean: the mean position in training [rad or m]; NaN if the policy file does not have it.
+        deviation: the standard deviation of the position in training; NaN if the policy file does not have it.
+        start: the position in the start pose; None if the policy file does not have it.
     """
 
     name: str
@@ -111,5 +112,5 @@ class ExpectedJoint:
 
     @property
     def is_revolute(self) -> bool:
-        """Whether it is revolute; a joint of unknown unit counts as revolute."""
+        """Whether the joint is revolute; a joint of unknown unit counts as revolute."""
         return self.unit != 'm'

@@ -1,4 +1,4 @@
-"""The deployable policy: one file, and the runtime that steps it without torch."""
+"""The policy for a robot: its file, and the runtime that steps it without torch."""
 
 from velora_ros.policy.policy import Policy
 from velora_ros.policy.policy_file import PolicyFile

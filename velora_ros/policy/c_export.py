@@ -1,8 +1,8 @@
 """
-Export a policy as one C99 file that allocates no memory, for microcontrollers and for controllers in C or C++.
+Exports a policy as one C99 file that allocates no memory, for microcontrollers and for controllers in C or C++.
 
-The file holds the weights, the normalisation, the bounds and the equations of :mod:`velora_ros.policy.tensor_layout`
-in single precision. It needs ``math.h`` and nothing else. For the stem ``walk`` it declares::
+The file has the weights, the normalisation, the bounds and the equations of :mod:`velora_ros.policy.tensor_layout`, in
+single precision. It needs only ``math.h``. A file with the name ``walk.c`` declares::
 
     typedef struct { float hidden[WALK_HIDDEN]; int started; } walk_state;
     void walk_reset(walk_state *state);
@@ -10,8 +10,8 @@ in single precision. It needs ``math.h`` and nothing else. For the stem ``walk``
     void walk_to_si(const float action[], float si[]);
 
 ``walk_step`` follows the rules of :meth:`velora_ros.policy.Policy.step`: ``dt`` [s] is clamped to the range seen in
-training, the first step after a reset takes the nominal period, and an input that cannot be used leaves state and
-action unchanged and returns an error code.
+training, and the first step after a reset uses the nominal period. For an input that cannot be used, it returns an
+error code and leaves state and action unchanged.
 """
 
 import os
@@ -228,19 +228,19 @@ def to_c(file: PolicyFile, name: str) -> str:
 
     Args:
         file: the policy.
-        name: prefix of everything that the file declares, a C identifier.
+        name: the prefix of all names that the file declares, a C identifier.
 
     Raises:
         PolicyFileError: the name is not a C identifier, or there is no C code for the policy's cell.
     """
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise PolicyFileError(
-            f"'{name}' cannot be the prefix of names in C; use letters, digits and _, with a letter first, such as "
+            f"'{name}' cannot be the prefix of names in C; use letters, digits and _, beginning with a letter, such as "
             f"'{identifier(name)}'."
         )
     if file.cell not in CELL_CODE:
         raise PolicyFileError(
-            f"there is no C code for the cell '{file.cell}'; policies with these cells can be exported: "
+            f"a policy with the cell '{file.cell}' cannot be exported to C; train a policy with one of the cells "
             f'{", ".join(CELL_CODE)}.'
         )
     inter, spec, width = int(file.wiring['inter']), file.spec, file.tensors['command.weight'].shape
@@ -261,11 +261,11 @@ def to_c(file: PolicyFile, name: str) -> str:
 
 def save_c(file: PolicyFile, path: str | os.PathLike[str]) -> str:
     """
-    Write the policy as a C99 file, and return the prefix of its names, which is made from the file's name.
+    Write the policy as a C99 file, and return the prefix of the names in it, which is derived from the file's name.
 
     Raises:
         PolicyFileError: there is no C code for the policy's cell.
-        StorageError: the file cannot be written; an older one is unchanged.
+        StorageError: the file cannot be written; an existing file is unchanged.
     """
     name = identifier(Path(path).stem)
     text = to_c(file, name)
@@ -275,13 +275,13 @@ def save_c(file: PolicyFile, path: str | os.PathLike[str]) -> str:
 
 
 def identifier(text: str) -> str:
-    """Return a C identifier that resembles a text: ``Walk 2.0`` becomes ``walk_2_0``."""
+    """Return a text as a C identifier: ``Walk 2.0`` becomes ``walk_2_0``."""
     cleaned = re.sub(r'[^a-z0-9]+', '_', text.lower()).strip('_')
     return cleaned if cleaned[:1].isalpha() else f'policy_{cleaned}'.rstrip('_')
 
 
 def _tables(file: PolicyFile, name: str) -> str:
-    """Return the definitions of all constants; weights with one row for each input."""
+    """Return the C definitions of all constants; weights have one row for each input."""
     spec, tensors = file.spec, file.tensors
     strings = {
         'observation_names': spec.observation_names,
@@ -332,8 +332,8 @@ def _float(value: float) -> str:
         single = np.float32(value)
     if not np.isfinite(single):
         raise PolicyFileError(
-            f'the policy has the number {value}, which single precision cannot hold; choose units in which its '
-            f'observations and actions are at most about 1e38.'
+            f'the policy has the number {value}, which is beyond the range of single precision; choose units in which '
+            'observations and actions are at most about 1e38.'
         )
     text = f'{single:.9g}'
     return f'{text}f' if '.' in text or 'e' in text else f'{text}.0f'
@@ -344,6 +344,6 @@ def _strings(values: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return the content of a C string literal; octal escapes always have three digits."""
+    """Return a text as the content of a C string literal; octal escapes always have three digits."""
     plain = b' _-+./:;()[]%*^,=<>~#'
     return ''.join(chr(b) if b in plain or (b < 128 and chr(b).isalnum()) else f'\\{b:03o}' for b in text.encode())

@@ -11,40 +11,40 @@ ENGINES = ('auto', 'numba', 'numpy')
 
 
 class Engine(Protocol):
-    """The interface of an engine for :class:`velora_ros.policy.policy.Policy`. All engines compute in float64."""
+    """Computes the steps of a :class:`velora_ros.policy.policy.Policy`, in float64."""
 
     hidden: Array
-    """The hidden state, shape (C,); writable in place."""
+    """The hidden state, shape (hidden,); writable in place."""
     start: Array | float
-    """The hidden state after a reset, shape (C,), or one number for all."""
+    """The hidden state after a reset, shape (hidden,), or one number for all entries."""
 
     def step(self, observation: Array, ratio: float) -> Array:
         """
-        Advance the hidden state and return a new action, shape (A,).
+        Advance the hidden state and return the action, a new array of shape (action,).
 
         Args:
-            observation: shape (S,).
-            ratio: dt / T, already clamped.
+            observation: the observation, shape (observation,).
+            ratio: the elapsed time in nominal periods, dt / T, already clamped.
 
         Raises:
-            ObservationError: the observation is not finite, or too large; the hidden state is unchanged.
+            ObservationError: the observation is not finite or too large; the hidden state is unchanged.
         """
         ...
 
     def warm_up(self) -> None:
-        """Do in advance what would make the first step slow, such as compiling; the hidden state is not changed."""
+        """Do work that would make the first step slow, such as compiling, in advance; the hidden state is unchanged."""
         ...
 
 
 def not_finite(observation: Array) -> str:
-    """Return the message for an observation that contains NaN or infinity; it names the entries."""
+    """Return the error text for an observation that contains NaN or infinity; it names the entries."""
     bad = np.flatnonzero(~np.isfinite(observation))
     entries = ', '.join(f'entry {index} is {observation[index]}' for index in bad[:5])
     return f'the observation must be finite numbers; {entries}.'
 
 
 def too_large(observation: Array) -> str:
-    """Return the message for an observation with which the policy's sums overflow."""
+    """Return the error text for an observation with which the policy's sums overflow."""
     return (
         f'the observation is so large that the policy overflows; check its units and order: {in_one_line(observation)}.'
     )

@@ -1,8 +1,8 @@
 """
-Read the header of a policy file, and check the version and the fields of its metadata.
+Reads the header of a policy file, and checks the version and the fields of its metadata.
 
-A safetensors file has 8 bytes of length, a JSON header, and the bytes of the tensors. The header's ``__metadata__`` has
-this package's own JSON under the key ``velora_ros``.
+A safetensors file consists of the length of the header (8 bytes), the header (JSON), and the bytes of the tensors. The
+header's ``__metadata__`` has this package's own JSON under the key ``velora_ros``.
 """
 
 import json
@@ -15,41 +15,41 @@ from velora_ros.policy.file_kinds import LARGEST_HEADER
 from velora_ros.utils.shipped_files import PACKAGE
 
 FORMAT_VERSION = 2
-"""The newest version. A policy without its new fields is written as version 1, which older releases read."""
+"""The newest version. A policy without the fields of version 2 is written as version 1, for older releases."""
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
 def file_size(path: Path) -> int:
     """
-    Return the length of a file.
+    Return the size of a file in bytes.
 
     Raises:
-        PolicyFileError: it cannot be a policy file: it is missing, too large, or a folder or device.
+        PolicyFileError: the file is missing, too large, a folder or a device, so it cannot be a policy file.
     """
     if path.is_dir():
-        raise PolicyFileError('this is a folder; name the .safetensors file itself.')
+        raise PolicyFileError('this is a folder; give the .safetensors file itself.')
     if not path.exists():
         raise PolicyFileError(
             "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
         )
     if not path.is_file():
-        raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
+        raise PolicyFileError('this is a device or a pipe; give a .safetensors file.')
     if (size := path.stat().st_size) > LARGEST_FILE:
-        raise PolicyFileError(f'it has {size} bytes, more than the limit of {LARGEST_FILE}; give a policy file.')
+        raise PolicyFileError(f'it has {size} bytes, but a policy file has at most {LARGEST_FILE}; give a policy file.')
     return size
 
 
 def read_header(path: Path, size: int) -> bytes:
     """
-    Return a file up to the end of its header, after checking the file's length against the header.
+    Return the bytes of a file up to the end of its header, after checking the file's size against the header.
 
     Args:
         path: the file.
-        size: its length.
+        size: the size of the file in bytes.
 
     Raises:
         PolicyFileError: the file is too short, or has no valid header.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open('rb') as file:
         start = file.read(8)
@@ -67,7 +67,7 @@ def read_header(path: Path, size: int) -> bytes:
 
 def parse_header(data: bytes) -> dict[str, Any]:
     """
-    Return the header of a file's bytes.
+    Return the header of a file, which begins with ``data``, as a dictionary.
 
     Raises:
         PolicyFileError: the bytes are cut short, or do not begin with a valid header.
@@ -92,14 +92,14 @@ def parse_header(data: bytes) -> dict[str, Any]:
 
 def metadata_of(header: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the policy's metadata.
+    Return the policy's metadata from the header of its file.
 
     Raises:
-        PolicyFileError: they are missing, of a version that this package cannot read, or lack a field.
+        PolicyFileError: the metadata is missing, has a version that this package cannot read, or lacks a field.
     """
     container = header.get('__metadata__')
     if not isinstance(container, dict) or not isinstance(container.get(PACKAGE), str):
-        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file is not a policy.")
+        raise PolicyFileError(f"it has no '{PACKAGE}' metadata, so it is not a policy; give a policy file.")
     try:
         metadata = json.loads(container[PACKAGE])
     except (ValueError, RecursionError) as error:

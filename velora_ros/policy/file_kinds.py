@@ -1,4 +1,4 @@
-"""Find out what kind of file a path is, by its content, so that an error can name it. No pickle is ever loaded."""
+"""Finds out by its content what kind of file a path is, so that an error can name it. No pickle is ever loaded."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from typing import Any
 from velora_ros.utils.shipped_files import PACKAGE
 
 AGENT_KEY = 'velora_ros_model'
-"""Metadata of a saved agent in its safetensors file."""
-LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
-LOOKED_AT = 4096  # bytes that are read from a file that is not a safetensors file
+"""The key of a saved agent's metadata in its safetensors file."""
+LARGEST_HEADER = 16 * 2**20  # bytes; a header has a few kB, so a file that claims more is of another kind
+LOOKED_AT = 4096  # number of bytes that are read from a file of another kind
 
 POLICY, ONNX, LEAPP, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
     'policy', 'onnx', 'leapp', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
@@ -45,11 +45,11 @@ _ONNX_TAGS = frozenset(b'\x12\x1a\x22\x28\x32\x3a\x42')  # fields 2 to 8 of ONNX
 @dataclass(frozen=True)
 class Found:
     """
-    What kind of file a path is.
+    The kind of a file.
 
     Args:
         kind: one of this module's constants, such as ``POLICY``.
-        text: the kind in words, with an article.
+        text: the kind in words, such as ``a policy``.
     """
 
     kind: str
@@ -58,9 +58,9 @@ class Found:
 
 def identify(path: str | os.PathLike[str]) -> Found:
     """
-    Return what kind of file a path is, by its content; the suffix of its name does not matter.
+    Return the kind of a file, by its content; the suffix of its name does not matter.
 
-    A file that cannot be read is ``OTHER``; the text says why.
+    A file that cannot be read has the kind ``OTHER`` and a text that says why.
     """
     place = Path(path)
     try:
@@ -96,25 +96,25 @@ def _file(place: Path) -> Found:
 
 
 def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one for each kind
-    """Return the message for a path that was given as a policy; empty if it is a policy, even a damaged one."""
+    """Return the error text for a path that should be a policy; empty if it is a policy, even a damaged one."""
     found, place = identify(path), Path(path)
     if found.kind in (POLICY, MISSING):
         return ''
     if found.kind == RUN:
         kept = [place / 'policies' / f'{name}.safetensors' for name in ('best', 'last')]
         policy = next((one for one in kept if one.is_file()), None)
-        return f'this is {found.text}; ' + (f"name its policy, '{policy}'." if policy else 'it holds no policy yet.')
+        return f'this is {found.text}; ' + (f"give its policy, '{policy}'." if policy else 'it has no policy yet.')
     if found.kind == CHECKPOINT:
         best = place.parent.parent / 'policies' / 'best.safetensors'
-        run = f"name the policy of its run, '{best}', or export" if best.is_file() else 'export'
+        run = f"give the policy of its run, '{best}', or export" if best.is_file() else 'export'
         return f"this is {found.text}, not a policy; {run} it in Python: LiquidDDPG.load(file).export('p.safetensors')."
     if found.kind == AGENT:
         return f"this is {found.text}, not a policy; export it: LiquidDDPG.load(file).export('policy.safetensors')."
     if found.kind == FOLDER:
         bundle = place / f'{place.resolve().name}.yaml'
         if identify(bundle).kind == LEAPP:
-            return f"this is the folder of a LEAPP bundle; name its YAML file, '{bundle}'."
-        return 'this is a folder; name the .safetensors file itself.'
+            return f"this is the folder of a LEAPP bundle; give its YAML file, '{bundle}'."
+            return 'this is a folder; give the .safetensors file itself.'
     if found.kind in (ONNX, LEAPP):
         return f'this is {found.text}, which only policy_node can run; give a .safetensors file here.'
     return _how_to_make_one(found, place)
@@ -127,38 +127,38 @@ def _how_to_make_one(found: Found, place: Path) -> str:
 
 
 def why_no_agent(path: str | os.PathLike[str]) -> str:
-    """Return the message for a path that was given as a saved agent; empty if it is one, even a damaged one."""
+    """Return the error text for a path that should be a saved agent; empty if it is one, even a damaged one."""
     found, place = identify(path), Path(path)
     if found.kind in (AGENT, CHECKPOINT):
         return ''
     if found.kind == MISSING:
         return 'it does not exist; give a file that LiquidDDPG.save wrote, or a checkpoint of a run.'
     if found.kind == RUN:
-        return f"this is {found.text}; name one of its checkpoints, in '{place / 'checkpoints'}'."
+        return f"this is {found.text}; give one of its checkpoints, in '{place / 'checkpoints'}'."
     if found.kind == POLICY:
         return (
-            f'this is {found.text}, not a saved agent: it has no critic. LiquidDDPG.from_policy(file) trains it '
-            'further, and velora_ros.policy.Policy.load(file) runs it.'
+            f'this is {found.text}, not a saved agent: it has no critic. To train it, use '
+            'LiquidDDPG.from_policy(file); to run it, use velora_ros.policy.Policy.load(file).'
         )
     if found.kind == FOLDER:
-        return 'this is a folder; name a file that LiquidDDPG.save wrote.'
+        return 'this is a folder; give a file that LiquidDDPG.save wrote.'
     return f'this is {found.text}; a saved agent is a .safetensors file that LiquidDDPG.save wrote, or a checkpoint.'
 
 
 def why_no_run(path: str | os.PathLike[str]) -> str:
-    """Return the message for a path that was given as a run's folder; empty if it is a folder or does not exist."""
+    """Return the error text for a path that should be a run's folder; empty if it is a folder or does not exist."""
     found, place = identify(path), Path(path)
     if found.kind in (RUN, FOLDER, MISSING):
         return ''
     if found.kind == CHECKPOINT and (place.parent.parent / 'config.yaml').is_file():
-        return f"'{place}' is {found.text}; name the folder of the run, '{place.parent.parent}'."
+        return f"'{place}' is {found.text}; give the folder of the run, '{place.parent.parent}'."
     if found.kind in (POLICY, AGENT, CHECKPOINT):
-        return f"'{place}' is {found.text}, not the folder of a run; to train it further, use --from '{place}'."
+        return f"'{place}' is {found.text}, not the folder of a run; to continue to train it, use --from '{place}'."
     return f"'{place}' is {found.text}; give the folder of a run."
 
 
 def _header(length: bytes, size: int) -> int | None:
-    """Return the length of a safetensors header; None if the file cannot be a safetensors file."""
+    """Return the length of a safetensors header in bytes; None if the file cannot be a safetensors file."""
     claimed = int.from_bytes(length, 'little')
     return claimed if len(length) == 8 and 2 <= claimed <= LARGEST_HEADER and size > 8 else None
 
@@ -191,7 +191,7 @@ def _json(text: Any) -> Any:
 
 
 def _archive(path: Path) -> str:
-    """Return what kind of zip archive it is, by the names in it; nothing is unpacked."""
+    """Return the kind of a zip archive in words, by the names in it; nothing is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -207,10 +207,10 @@ _TO_ONNX = {
     f'torch.onnx.export(policy, torch.zeros(1, *policy.observation_space.shape), {_EXPORT}, with the class that '
     'trained it in place of PPO; actions of SAC, TD3 and DDPG are then from -1 to 1',
     _TORCHSCRIPT: "torch.onnx.export(torch.jit.load('{0}'), torch.zeros(1, 45), "
-    f'{_EXPORT}, with the number of observations in place of 45; one with a memory needs an ONNX export by the library '
-    'that trained it',
+    f'{_EXPORT}, with the number of observations in place of 45; export a module with a memory with the library that '
+    'trained it',
 }
-"""How to convert a file to an ONNX model."""
+"""For each kind of file that can be converted, how to make an ONNX model of it in Python."""
 _ARCHIVES: tuple[tuple[str, Callable[[Sequence[str]], bool]], ...] = (
     (
         _SB3,
@@ -233,7 +233,7 @@ def _other(start: bytes, size: int) -> str:
     try:
         words = start.decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 4:  # otherwise only the last character was truncated
+        if error.start < len(start) - 4:  # otherwise, only the last character is cut
             return f'a binary file of an unknown kind ({size} bytes)'
         words = start[: error.start].decode('utf-8-sig')
     if '\0' in words:

@@ -1,7 +1,8 @@
 """
-A golden trace: a few observations and the actions that the policy gives for them, stored in the policy file.
+Golden traces: a few observations and the policy's actions for them, stored in the policy file.
 
-A machine that runs the policy replays it. A different result means that its processor, its libraries or the file differ
+A machine that runs the policy can replay the trace. Different actions mean that the processor, the libraries or the
+file differ.
 from those with which the policy was made.
 """
 
@@ -18,7 +19,7 @@ from velora_ros.policy.policy import Policy
 from velora_ros.policy.policy_file import PolicyFile
 
 KEY = 'golden_trace'
-"""Its key in the file's provenance."""
+"""The key of the golden trace in the file's provenance."""
 STEPS = 12
 
 Array = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 def with_golden_trace(file: PolicyFile, *, seed: int = 0) -> PolicyFile:
     """
-    Return the file with a golden trace: observations distributed as in training, elapsed times over the whole range.
+    Return the policy file with a golden trace; observations and elapsed times are drawn from the range of training.
 
     Args:
         file: the policy; an existing trace is replaced.
@@ -45,7 +46,10 @@ def with_golden_trace(file: PolicyFile, *, seed: int = 0) -> PolicyFile:
 
 def golden_trace(file: PolicyFile | OnnxFile) -> tuple[Array, list[float], Array] | None:
     """
-    Return observations, shape (n, observation), elapsed times [s] and actions, shape (n, action); None without a trace.
+    Return the golden trace of a policy file; None if it has none.
+
+    Returns:
+        The observations, shape (n, observation), the elapsed times [s], and the actions, shape (n, action).
 
     Raises:
         PolicyFileError: the trace does not fit the policy.
@@ -68,7 +72,14 @@ def golden_trace(file: PolicyFile | OnnxFile) -> tuple[Array, list[float], Array
 
 
 def run_trace(policy: Policy, observations: Array, times: list[float]) -> Array:
-    """Return the actions of a fresh policy for observations and elapsed times [s], shape (n, action)."""
+    """
+    Return the actions of a policy, from a fresh hidden state, shape (n, action).
+
+    Args:
+        policy: the policy; its hidden state is reset before and afterwards.
+        observations: the observations, shape (n, observation).
+        times: the elapsed time before each observation [s].
+    """
     policy.reset()
     actions = [policy.step(observation, dt) for observation, dt in zip(observations, times, strict=True)]
     policy.reset()
@@ -76,7 +87,7 @@ def run_trace(policy: Policy, observations: Array, times: list[float]) -> Array:
 
 
 def for_reading(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a provenance for display, with the golden trace reduced to its number of steps."""
+    """Return a provenance in which the number of steps replaces the golden trace, for display."""
     trace = provenance.get(KEY)
     steps = {KEY: f'{len(trace["dt"])} steps'} if isinstance(trace, dict) and 'dt' in trace else {}
     return {**provenance, **steps}

@@ -1,4 +1,4 @@
-"""Run one policy for many robots or simulations at once, in numpy; each has its own hidden state."""
+"""Runs one policy for many robots or simulations at once, in numpy; each has its own hidden state."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,10 @@ Array = npt.NDArray[np.float64]
 
 class ManyPolicies:
     """
-    A policy with n hidden states; the equations are those of :mod:`velora_ros.policy.tensor_layout`.
+    A policy with n hidden states; it computes the equations of :mod:`velora_ros.policy.tensor_layout`.
 
     Args:
-        file: the policy file's content.
+        file: the content of the policy file.
         n: number of robots.
     """
 
@@ -25,7 +25,7 @@ class ManyPolicies:
         self.hidden: Array = np.zeros((n, file.hidden_size))
 
     def reset(self, which: npt.NDArray[np.bool_] | None = None) -> None:
-        """Set all hidden states to zero, or only those of some robots."""
+        """Set the hidden states of the robots in ``which``, shape (n,), to zero; None means all robots."""
         self.hidden[slice(None) if which is None else which] = 0
 
     def step(self, observations: npt.ArrayLike, ratio: float | Array = 1.0) -> Array:
@@ -33,8 +33,8 @@ class ManyPolicies:
         Advance all hidden states and return the actions, shape (n, action), in the policy's own units.
 
         Args:
-            observations: shape (n, observation).
-            ratio: elapsed time in nominal periods, one for all or shape (n, 1).
+            observations: one observation for each robot, shape (n, observation).
+            ratio: the elapsed time in nominal periods, dt / T: one for all robots, or shape (n, 1).
 
         Raises:
             ObservationError: the observations have another shape or are not finite.

@@ -1,5 +1,5 @@
 """
-The fast engine, for the liquid cell: one compiled function per step, which allocates nothing.
+The fast engine, for the liquid cell: a compiled function, which allocates nothing, computes a whole step.
 
 It computes the equations of :mod:`velora_ros.policy.numpy_engine`. Importing this module imports numba, which takes
 0.5 s; :class:`velora_ros.policy.Policy` does so only when it uses this engine.
@@ -53,14 +53,14 @@ class NumbaEngine:
         self._function = compiled_step()
 
     def step(self, observation: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
-        """Advance the hidden state by one observation and return the action; on an error the state is unchanged."""
+        """Step with an observation, shape (S,); return the action, shape (A,). On an error, the state is unchanged."""
         code = self._function(observation, ratio, self._weights, self._state)
         if code:
             raise ObservationError(not_finite(observation) if code == NOT_FINITE else too_large(observation))
         return self._action.copy()
 
     def warm_up(self) -> None:
-        """Take one step; the hidden state is unchanged."""
+        """Take one step, and restore the hidden state."""
         hidden = self.hidden.copy()
         self.step(self._offset, 1.0)
         self.hidden[:] = hidden
@@ -68,10 +68,10 @@ class NumbaEngine:
 
 def pack(file: PolicyFile) -> npt.NDArray[np.float32]:
     """
-    Return the weights as the compiled step reads them.
+    Return the weights in the order in which the compiled step reads them.
 
     Returns:
-        flat: the sizes S, I, C, A; the normalisation; then layer by layer, matrices transposed to (in, out).
+        A flat array: the sizes S, I, C, A; the normalisation; then the layers, with matrices transposed to (in, out).
     """
     c = file.hidden_size
     sizes = np.array([file.spec.observation_dim, file.n_neurons - c, c, file.spec.action_dim], dtype=np.float32)
@@ -84,32 +84,32 @@ def pack(file: PolicyFile) -> npt.NDArray[np.float32]:
 @functools.cache
 def compiled_step() -> Callable[..., int]:
     """
-    Compile the step once per process. The machine code is cached on disk if possible.
+    Return the compiled step; it is compiled once per process.
 
-    See :mod:`velora_ros.liquid.kernels.compiler`.
+    The machine code is cached on disk if possible; see :mod:`velora_ros.liquid.kernels.compiler`.
     """
     try:
         return cast('Callable[..., int]', jit(_SIGNATURE, **_OPTIONS)(_step))
-    except Exception:  # a damaged cache or a full disk can raise anything; an error in the code is raised again below
+    except Exception:  # of a damaged cache or a full disk; an error in the code itself is raised again below
         return cast('Callable[..., int]', numba.njit(_SIGNATURE, **_OPTIONS)(_step))
 
 
 def _step(observation: Any, ratio: float, weights: Any, state: Any) -> int:
     """
-    Advance the hidden state by one observation and write the action; on an error both are unchanged.
+    Advance the hidden state by one observation and write the action; on an error, both are unchanged.
 
-    There are few arguments because each array passed from Python costs 60 ns.
+    There are few arguments, because each array that is passed from Python costs 60 ns.
 
     Args:
         observation: float64 (S,), in the environment's units.
         ratio: dt / T, already clamped.
-        weights: float32, from :func:`pack`. As float32 they fit in the processor's first-level cache, which saves more
-            time than their conversion costs.
-        state: float64; the hidden state (C,), the action (A,), the action's bounds low (A,) and high (A,), then
-            scratch. The order of the gates is that of ``tensor_layout.py``.
+        weights: float32, from :func:`pack`. As float32, they fit in the processor's first-level cache, which saves more
+            time than the conversion to float64 costs.
+        state: float64: the hidden state (C,), the action (A,), its bounds low (A,) and high (A,), then scratch memory.
+            The gates have the order of ``tensor_layout.py``.
 
     Returns:
-        OK, NOT_FINITE (the observation holds a NaN or an infinity) or TOO_LARGE (the sums would overflow).
+        OK, NOT_FINITE (the observation has a NaN or an infinity) or TOO_LARGE (sums would overflow).
     """
     s, i, c, a = int(weights[0]), int(weights[1]), int(weights[2]), int(weights[3])
     at = 4
@@ -153,7 +153,7 @@ def _step(observation: Any, ratio: float, weights: Any, state: Any) -> int:
     _tanh(m)
     for j in range(a):
         up = 0.5 + 0.5 * m[j]
-        action[j] = min(max((1.0 - up) * low[j] + up * high[j], low[j]), high[j])  # rounding may overshoot by one ulp
+        action[j] = min(max((1.0 - up) * low[j] + up * high[j], low[j]), high[j])  # rounding may exceed the bounds
     for j in range(c):
         hidden[j] = z[j]
     return OK
@@ -165,7 +165,7 @@ def _affine(weight: Any, bias: Any, inputs: Any, out: Any) -> None:
     for row in range(out.size):
         out[row] = bias[row]
     in_fours = inputs.size // 4 * 4
-    for i in range(0, in_fours, 4):  # four at once: out is read and written a quarter as often
+    for i in range(0, in_fours, 4):  # four inputs at once, so that out is read and written a quarter as often
         p, q, r, s = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
         for row in range(out.size):
             first = weight[i, row] * p + weight[i + 1, row] * q
@@ -178,10 +178,10 @@ def _affine(weight: Any, bias: Any, inputs: Any, out: Any) -> None:
 @_inlined
 def _exp(x: float) -> float:
     """
-    Return e^x for |x| <= 40 from products and sums alone, which the compiler vectorises, unlike libm's function.
+    Return e^x for |x| <= 40, by products and sums only, which the compiler can vectorise, unlike libm's function.
 
-    The Taylor series of e^(x/64), squared six times. The relative error grows from 1e-15 at 0 to 2e-8 at 40, where
-    the two functions below no longer depend on it.
+    This is the Taylor series of e^(x/64), squared six times. The relative error grows from 1e-15 at 0 to 2e-8 at 40,
+    where it no longer matters for the two functions below.
     """
     y = x / 64.0
     p = 1.0 + y / 10.0
@@ -209,7 +209,7 @@ def _tanh(x: Any) -> None:
 
 @_compiled
 def _mish(x: Any) -> None:
-    """Replace every entry by x tanh(log(1 + e^x)), in place, by one exponential; error at most 1e-14 max(|x|, 1)."""
+    """Replace every entry by x tanh(log(1 + e^x)), in place; the absolute error is at most 1e-14 max(|x|, 1)."""
     for j in range(x.size):
         e = _exp(_clamped(x[j], -40.0, 20.0))
         n = e * (e + 2.0)

@@ -1,7 +1,7 @@
 """
-The reference engine: the equations of :mod:`velora_ros.policy.tensor_layout` in plain numpy.
+The reference engine: computes the equations of :mod:`velora_ros.policy.tensor_layout` in plain numpy.
 
-It runs every cell and needs no compiler. Tests compare :mod:`velora_ros.policy.numba_engine` with it.
+It supports all cells and needs no compiler. Tests compare :mod:`velora_ros.policy.numba_engine` with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Weights = Mapping[str, Array]
 
 
 class NumpyEngine:
-    """Steps a policy of any cell; see :class:`velora_ros.policy.engine_protocol.Engine`."""
+    """Steps a policy with any cell; see :class:`velora_ros.policy.engine_protocol.Engine`."""
 
     def __init__(self, file: PolicyFile) -> None:
         self._weights = {n: t.astype(np.float64) for n, t in file.tensors.items() if not n.startswith('wiring.')}
@@ -30,7 +30,7 @@ class NumpyEngine:
 
     @np.errstate(all='ignore')  # an overflow is detected in the result
     def step(self, observation: Array, ratio: float) -> Array:
-        """Advance the hidden state by one observation and return the action; on an error the state is unchanged."""
+        """Step with an observation, shape (S,); return the action, shape (A,). On an error, the state is unchanged."""
         if not np.isfinite(observation).all():
             raise ObservationError(not_finite(observation))
         w = self._weights
@@ -48,14 +48,14 @@ class NumpyEngine:
         return action
 
     def warm_up(self) -> None:
-        """Take one step; the hidden state is unchanged."""
+        """Take one step, and restore the hidden state."""
         hidden = self.hidden.copy()
         self.step(self._weights['normalisation.offset'], 1.0)
         self.hidden[:] = hidden
 
 
 def cfc(weights: Weights, u: Array, hidden: Array, ratio: float) -> Array:
-    """Return the next hidden state of the liquid cell."""
+    """Return the next hidden state of the liquid cell, shape (C,); ``u`` is the output of the inter neurons, (I,)."""
     z = weights['command.weight'] @ np.concatenate([u, hidden]) + weights['command.bias']
     g, k, a, b = z.reshape(4, -1)
     s = _sigmoid(a * ratio + b)
@@ -64,7 +64,7 @@ def cfc(weights: Weights, u: Array, hidden: Array, ratio: float) -> Array:
 
 
 def gru(weights: Weights, u: Array, hidden: Array, ratio: float) -> Array:
-    """Return the next hidden state of the gated recurrent unit."""
+    """Return the next hidden state of the gated recurrent unit; arguments as for :func:`cfc`."""
     n_inputs = len(u) + 1
     weight = weights['command.weight']
     from_input = (weight[:, :n_inputs] @ [*u, ratio - 1.0] + weights['command.bias']).reshape(3, -1)
@@ -75,7 +75,7 @@ def gru(weights: Weights, u: Array, hidden: Array, ratio: float) -> Array:
 
 
 def mlp(weights: Weights, u: Array, hidden: Array, ratio: float) -> Array:
-    """Return the output of the feed-forward layer, which does not read ``hidden``."""
+    """Return the output of the feed-forward layer, which does not read ``hidden``; arguments as for :func:`cfc`."""
     n_inputs = len(u) + 1
     state: Array = np.tanh(weights['command.weight'][:, :n_inputs] @ [*u, ratio - 1.0] + weights['command.bias'])
     return state

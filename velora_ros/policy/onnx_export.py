@@ -1,20 +1,20 @@
 """
-Export a policy as an ONNX model of one step, for other runtimes and languages.
+Exports a policy as an ONNX model of one step, for other runtimes and languages.
 
-Hidden state and elapsed time are inputs. All inputs are float32 with any batch size B:
+The hidden state and the elapsed time are inputs. All inputs are float32, with any batch size B:
 
 * ``observation`` (B, S): in the environment's units and the spec's order.
-* ``hidden`` (B, H): zeros at the start of an episode, afterwards the ``next_hidden`` of the previous step.
-* ``dt`` (B, 1): time since the previous observation [s]; at the start of an episode the nominal period.
+* ``hidden`` (B, H): zeros at the start of an episode, afterwards the output ``next_hidden`` of the previous step.
+* ``dt`` (B, 1): time since the previous observation [s]; at the start of an episode, the nominal period.
 
 Outputs, float32:
 
-* ``action`` (B, A): in the policy's own units and within its bounds; its SI value is
-  ``action_scale * action + action_offset``, both in the metadata, in ``action_units``.
-* ``next_hidden`` (B, H).
+* ``action`` (B, A): in the policy's own units and within its bounds. The SI value, in ``action_units``, is
+  ``action_scale * action + action_offset``; the metadata has all three.
+* ``next_hidden`` (B, H): the hidden state after the step.
 
-The model normalises the observation, clamps ``dt`` to the range seen in training and scales the action. The metadata
-(:func:`metadata`) give names, units and bounds. Unlike :class:`velora_ros.policy.Policy` the model checks nothing: the
+The model normalises the observation, clamps ``dt`` to the range seen in training, and scales the action. The metadata
+(:func:`metadata`) has names, units and bounds. Unlike :class:`velora_ros.policy.Policy`, the model checks nothing: the
 caller must make sure that observations are finite.
 """
 
@@ -83,7 +83,7 @@ WEIGHTS = (
 
 def metadata(file: PolicyFile) -> dict[str, str]:
     """
-    Return the model's metadata. Every value is text; lists are JSON.
+    Return the model's metadata. Every value is a string; lists are JSON.
 
     ``observation_names``, ``observation_units``, ``action_names``, ``action_units``, ``action_low``, ``action_high``
     (lists in the order of the tensors), ``action_scale`` and ``action_offset`` (the action's SI value is scale times
@@ -108,7 +108,7 @@ def metadata(file: PolicyFile) -> dict[str, str]:
 
 def to_onnx(file: PolicyFile) -> 'onnx.ModelProto':
     """
-    Return the policy as an ONNX model that has passed onnx's checker.
+    Return the policy as an ONNX model, checked by onnx's own checker.
 
     Raises:
         MissingDependencyError: onnx is not installed.
@@ -140,7 +140,7 @@ def save_onnx(file: PolicyFile, path: str | os.PathLike[str]) -> None:
     Raises:
         MissingDependencyError: onnx is not installed.
         PolicyFileError: the cell of the policy is not CfC.
-        StorageError: the file cannot be written; an older one is unchanged.
+        StorageError: the file cannot be written; an existing file is unchanged.
     """
     data = to_onnx(file).SerializeToString(deterministic=True)
     with atomic_write(path) as target:
@@ -158,6 +158,6 @@ def _constants(file: PolicyFile) -> dict[str, np.ndarray]:
 def _check_cell(file: PolicyFile) -> None:
     if file.cell != CFC:
         raise PolicyFileError(
-            f"this policy has the cell '{file.cell}'; only a policy with the cell '{CFC}' can be exported to ONNX. "
-            'Run it with velora_ros.policy.Policy.'
+            f"this policy has the cell '{file.cell}', but only a policy with the cell '{CFC}' can be exported to ONNX; "
+            'run the policy with velora_ros.policy.Policy.'
         )

@@ -1,5 +1,5 @@
 """
-Run a policy: observation and elapsed time in, action out, the hidden state kept in between. Nothing here needs torch.
+Runs a policy: turns observations and elapsed times into actions, and keeps the hidden state. It does not need torch.
 
 ``Policy.step`` checks the shape of the observation and the elapsed time. An engine checks the numbers and computes the
 step: ``numba_engine``, ``numpy_engine``, or ``foreign/onnx_engine`` for an ONNX model.
@@ -38,7 +38,7 @@ class Policy:
 
     Raises:
         ConfigError: there is no such engine, or it cannot run this policy's cell.
-        MissingDependencyError: the engine is ``numba`` and numba is not installed, or onnxruntime is not.
+        MissingDependencyError: numba or onnxruntime is needed but not installed.
         PolicyFileError: onnxruntime cannot run the model.
     """
 
@@ -53,10 +53,10 @@ class Policy:
     @classmethod
     def load(cls, path: str | os.PathLike[str], engine: str = 'auto') -> 'Policy':
         """
-        Load a policy file, or an ONNX model with the description beside it.
+        Load a policy file, or an ONNX model with its description file.
 
         Raises:
-            PolicyFileError: the file is missing or damaged; the message says what is wrong with it.
+            PolicyFileError: the file is missing or damaged; the error says what is wrong with it.
         """
         file = load_file(path)
         try:
@@ -66,7 +66,7 @@ class Policy:
 
     def reset(self) -> None:
         """
-        Set the hidden state to zero; the next step uses the nominal period, no matter how much time has passed.
+        Set the hidden state to zero; the next step uses the nominal period, however much time has passed.
 
         A policy of another library may have another start state.
         """
@@ -74,7 +74,7 @@ class Policy:
         self._fresh = True
 
     def warm_up(self) -> None:
-        """Do in advance what would make the first step slower than the others; the hidden state is not changed."""
+        """Do work that would make the first step slow in advance; the hidden state is unchanged."""
         self._engine.warm_up()
 
     def step(self, observation: npt.ArrayLike, dt: float | None = None) -> Array:
@@ -82,12 +82,12 @@ class Policy:
         Advance the hidden state by one observation and return the action.
 
         Args:
-            observation: shape (S,), in the spec's order and units.
-            dt: time since the previous observation [s], clamped to the range seen in training; None: the nominal
-                period. The first step after a reset always takes the nominal period.
+            observation: the observation, shape (observation,), in the order and the units of the spec.
+            dt: the time since the previous observation [s], clamped to the range seen in training; None for the nominal
+                period. The first step after a reset always uses the nominal period.
 
         Returns:
-            a new array, shape (A,), in the policy's own units and within the spec's bounds.
+            The action, a new array of shape (action,), in the policy's own units and within the bounds of the spec.
 
         Raises:
             ObservationError: the observation has the wrong shape, is not finite or is too large, or the elapsed time is
@@ -97,7 +97,7 @@ class Policy:
             observation = _as_float64(observation)
         if observation.shape != self._shape:
             raise ObservationError(
-                f'the observation has the shape {observation.shape}; this policy reads {self._shape}: '
+                f'the observation has the shape {observation.shape}; it must be {self._shape}: '
                 f'{", ".join(self.spec.observation_names)}.'
             )
         action = self._engine.step(observation, self._ratio(dt))
@@ -118,7 +118,7 @@ class Policy:
 
     @property
     def hidden(self) -> Array:
-        """A copy of the hidden state, shape (H,), in [-1, 1] for own cells; if set, the next step continues from it."""
+        """A copy of the hidden state, shape (hidden,). If it is set, the next step continues from the new state."""
         return self._engine.hidden.astype(np.float64)
 
     @hidden.setter
@@ -138,7 +138,7 @@ class Policy:
 
     @property
     def file(self) -> PolicyFile:
-        """The policy file's content; an ONNX model has none, which raises PolicyFileError."""
+        """The content of the policy file; raises PolicyFileError for an ONNX model."""
         if isinstance(self._file, OnnxFile):
             raise PolicyFileError(
                 f"the policy '{self._file.name}' is an ONNX model, which only policy_node and Policy.step can "
@@ -158,7 +158,7 @@ class Policy:
 
     @property
     def engine(self) -> str:
-        """``numba``, ``numpy`` or ``onnx``."""
+        """The engine that steps the policy: ``numba``, ``numpy`` or ``onnx``."""
         return self._name
 
     @property
@@ -174,17 +174,17 @@ class Policy:
 
 def load_file(path: str | os.PathLike[str]) -> PolicyFile | OnnxFile:
     """
-    Return the content of a policy file, or of an ONNX model and the description beside it.
+    Return the content of a policy file, or of an ONNX model with its description file.
 
     Raises:
-        PolicyFileError: it is missing or damaged, or neither a policy file nor an ONNX model.
+        PolicyFileError: the file is missing or damaged, or neither a policy file nor an ONNX model.
     """
     return OnnxFile.load(path) if is_foreign(path) else PolicyFile.load(path)
 
 
 def read_spec(path: str | os.PathLike[str]) -> PolicySpec:
     """
-    Return the specification of a policy file or of an ONNX model, without running it.
+    Return the specification of a policy file or of an ONNX model, without loading the weights if possible.
 
     Raises:
         PolicyFileError: as for :func:`load_file`.
@@ -194,11 +194,11 @@ def read_spec(path: str | os.PathLike[str]) -> PolicySpec:
 
 def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:
     """
-    Return the engine's own name and the engine; see :class:`Policy`.
+    Return (name, engine) for the argument ``engine`` of :class:`Policy`.
 
     Raises:
         ConfigError: there is no such engine, or it cannot run this policy's cell.
-        MissingDependencyError: the engine is ``numba`` and numba is not installed, or onnxruntime is not.
+        MissingDependencyError: numba or onnxruntime is needed but not installed.
         PolicyFileError: onnxruntime cannot run the model.
     """
     if name not in ENGINES:
@@ -208,7 +208,10 @@ def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:
             raise ConfigError(f"the engine is '{name}', but the policy is an ONNX model; use 'auto'.")
         return file.cell, OnnxEngine(file)
     if name == 'numba' and file.cell != CFC:
-        raise ConfigError(f"the engine 'numba' runs '{CFC}', but this policy has the cell '{file.cell}'; use 'numpy'.")
+        raise ConfigError(
+            f"the engine 'numba' supports only the cell '{CFC}', but this policy has the cell '{file.cell}'; use the "
+            "engine 'numpy'."
+        )
     if name != 'numpy' and file.cell == CFC:
         try:
             from velora_ros.policy.numba_engine import NumbaEngine  # noqa: PLC0415 - importing numba takes 0.5 s
@@ -229,4 +232,4 @@ def _as_float64(values: Any) -> Array:
             raise TypeError(f'type {array.dtype}')
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ObservationError(f'{values!r} is not an array of numbers ({error}).') from error
+        raise ObservationError(f'{values!r} is not an array of numbers ({error}); give numbers.') from error

@@ -1,4 +1,4 @@
-"""The policy file: tensors and JSON in one safetensors file, checked when it is read and when it is written."""
+"""Reads and writes the policy file: tensors and JSON in one safetensors file, checked in both directions."""
 
 import contextlib
 import hashlib
@@ -29,23 +29,23 @@ SMALL_FILE = 2**18  # bytes; such a file is read and checked in a few millisecon
 @dataclass(frozen=True, eq=False)
 class PolicyFile:
     """
-    Everything that a robot needs to run a policy, and where the policy came from.
+    The content of a policy file: everything that a robot needs to run the policy, and how the policy was trained.
 
     :mod:`velora_ros.policy.tensor_layout` describes the tensors. They are copied, and the copies are read-only.
 
     Args:
         spec: the observations and actions with their names, units and bounds, and the nominal control period.
         tensors: float32 weights, already masked, and uint8 masks, by name.
-        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and the ``sparsity`` and
-            ``seed`` with which the synapses were drawn.
+        wiring: the numbers of neurons ``n_neurons``, ``inter``, ``command`` and ``motor``, the ``cell``, and the
+            ``sparsity`` and ``seed`` with which the synapses were drawn.
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
-        environment: gymnasium id of the training environment, if it has one.
+        environment: gymnasium id of the training environment; None if it has none.
         provenance: how the policy was trained and which returns it reached; anything that JSON can hold.
         converted_units: the original action units of a file whose units contained a scale (``100 N``) and were
             converted on loading; empty for other files. They are not part of the policy and are not saved.
 
     Raises:
-        PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
+        PolicyFileError: a field is missing, inconsistent or not finite; the error names it.
     """
 
     spec: PolicySpec
@@ -68,7 +68,7 @@ class PolicyFile:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every tensor and all metadata, in hex; equal digests mean the same policy."""
+        """SHA-256 over all tensors and metadata, in hex; policies with equal digests are equal."""
         return self._digest(self._metadata())
 
     def _digest(self, metadata: Mapping[str, Any]) -> str:
@@ -85,21 +85,21 @@ class PolicyFile:
 
     @property
     def hidden_size(self) -> int:
-        """Number of command neurons: the size of the hidden state."""
+        """Number of command neurons, which is the size of the hidden state."""
         return int(self.wiring['command'])
 
     @property
     def cell(self) -> str:
-        """Kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`."""
+        """The cell of the command layer, a key of :data:`velora_ros.liquid.cell_registry.CELLS`."""
         return str(cell_of(self.wiring))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write the policy. A reader sees either the old file or the new one, never a part of it.
+        Write the policy file. Another process sees either the old file or the whole new file.
 
         Raises:
             PolicyFileError: the metadata is too large for a header.
-            StorageError: the file cannot be written; the old one is unchanged.
+            StorageError: the file cannot be written; the old file is unchanged.
         """
         data = self.to_bytes()
         with atomic_write(path) as file:
@@ -115,8 +115,8 @@ class PolicyFile:
         text = _canonical({**self._metadata(), 'digest': self.digest})
         if len(text) > LARGEST_HEADER // 2:  # half, because safetensors escapes every quote
             raise PolicyFileError(
-                f"field 'provenance' is too large: the metadata has {len(text)} characters, "
-                f'at most {LARGEST_HEADER // 2} fit; keep the training log in a separate file.'
+                f"field 'provenance' is too large: the metadata has {len(text)} characters, but at most "
+                f'{LARGEST_HEADER // 2} are possible; keep the training log in a separate file.'
             )
         return safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
 
@@ -127,7 +127,7 @@ class PolicyFile:
 
         Raises:
             PolicyFileError: the file is missing, is not a policy file, is cut short, has a version that this package
-                cannot read, or has an invalid field; the message says which.
+                cannot read, or has an invalid field; the error says which.
         """
         with _named_in_errors(path):
             file_size(Path(path))
@@ -136,9 +136,9 @@ class PolicyFile:
     @classmethod
     def read_spec(cls, path: str | os.PathLike[str]) -> PolicySpec:
         """
-        Read only the spec, which is quick for a file of any size.
+        Read only the spec, which is fast for a file of any size.
 
-        A small file is read and checked completely. For a large file only the header and the length are checked.
+        A small file is read and checked completely. Of a large file, only the header and the size are checked.
 
         Raises:
             PolicyFileError: as for :meth:`load`.
@@ -193,7 +193,7 @@ class PolicyFile:
 
 @contextlib.contextmanager
 def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Add the file's name to every error of the block, and the kind of file if it is not a policy."""
+    """Add the file's name to every error in the block; if the file is not a policy, the error names its kind."""
     try:
         yield
     except (OSError, PolicyFileError) as error:
@@ -225,7 +225,7 @@ def _checked_dt_range(dt_range: Any, period: float) -> tuple[float, float]:
         raise PolicyFileError(f"field 'dt_range' is {dt_range!r}; it must be two numbers of seconds.") from error
     if not 0 < low <= period <= high < float('inf'):
         raise PolicyFileError(
-            f"field 'dt_range' is [{low}, {high}] s; it must be positive, finite and include the period, {period} s."
+            f"field 'dt_range' is [{low}, {high}] s; it must be positive and finite, and include the period {period} s."
         )
     return low, high
 
@@ -240,7 +240,7 @@ def _json_copy(name: str, value: Any) -> Any:
 
 
 def _canonical(value: Any) -> str:
-    """Return JSON that is the same for equal content, regardless of the order of the keys."""
+    """Return a value as JSON with sorted keys, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
 
 

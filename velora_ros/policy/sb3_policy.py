@@ -1,7 +1,8 @@
 """
-A policy with the ``predict`` of stable-baselines3: programs written for its models run unchanged.
+A policy with the method ``predict`` of stable-baselines3, so that programs written for its models run unchanged.
 
-This module does not need stable-baselines3. Its ``evaluate_policy(model, env)`` takes an :class:`SB3Policy`.
+This module does not need stable-baselines3. An :class:`SB3Policy` can be the model in stable-baselines3's
+``evaluate_policy(model, env)``.
 """
 
 import os
@@ -24,7 +25,7 @@ class SB3Policy:
     The elapsed time is always the nominal period, because ``predict`` has no argument for it.
 
     Args:
-        policy: a policy, the content of a policy file, or the file's path.
+        policy: a policy, the content of a policy file, or the path of a policy file.
 
     Raises:
         PolicyFileError: the file is missing, damaged or not a policy file.
@@ -34,7 +35,7 @@ class SB3Policy:
         if isinstance(policy, Policy):
             policy = policy.file
         file = policy if isinstance(policy, PolicyFile) else PolicyFile.load(policy)
-        self._policy = Policy(file)  # a separate one, because its hidden state is set for each row
+        self._policy = Policy(file)  # a separate policy, because its hidden state is set for each row
 
     def predict(
         self,
@@ -44,16 +45,16 @@ class SB3Policy:
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[np.float32], State]:
         """
-        Choose actions.
+        Return the actions for observations, and the next state.
 
         Args:
-            observation: in the environment's units, shape (S,) or (B, S).
-            state: the state that the previous call returned; None: all episodes begin.
-            episode_start: whether an episode begins in each row, shape (B,); None: only where ``state`` is None.
+            observation: one observation, shape (S,), or one for each of B environments, shape (B, S).
+            state: the state that the previous call returned; None if all episodes begin.
+            episode_start: whether an episode begins in each row, shape (B,); if None, only if ``state`` is None.
             deterministic: has no effect, because the policy is deterministic.
 
         Returns:
-            actions in the environment's units and within its bounds, shape (A,) or (B, A), and the next state.
+            The actions, in the environment's units and within its bounds, shape (A,) or (B, A), and the next state.
 
         Raises:
             ObservationError: a shape is wrong, or a number is not finite.

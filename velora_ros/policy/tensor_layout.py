@@ -1,7 +1,7 @@
 """
-The tensors of a policy file: the equations they belong to, their names, shapes and types, and checks.
+Defines the tensors of a policy file, their equations, names, shapes and types, and checks them.
 
-With S observations, I inter neurons, C command neurons (the hidden state) and A actions, all weights already masked::
+There are S observations, I inter neurons, C command neurons (the hidden state) and A actions. Weights are masked::
 
     x  = (o - offset) * scale                                   normalisation.offset, .scale   (S,)
     u  = mish(W x + b)                                          inter.weight (I, S), .bias (I,)
@@ -9,7 +9,7 @@ With S observations, I inter neurons, C command neurons (the hidden state) and A
     m  = tanh(W h' + b)                                         motor.weight (A, C), .bias (A,)
     action = low + (m + 1) / 2 (high - low)
 
-The wiring's field ``cell`` says which cell it is; without this field it is ``cfc``. With tau = dt/T - 1::
+The field ``cell`` of the wiring names the cell; if it is missing, the cell is ``cfc``. With tau = dt/T - 1::
 
     cfc   z = W [u; h] + b, rows stacked by gate g, k, a, b     command.weight (4C, I+C), .bias (4C,)
           g, k = tanh(z_g), tanh(z_k);  s = sigmoid(z_a dt/T + z_b)
@@ -40,10 +40,11 @@ SIZES = ('n_neurons', 'inter', 'command', 'motor')
 
 def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
     """
-    Check that the wiring's sizes are integers that add up.
+    Check the numbers of neurons in a wiring, and its cell.
 
     Raises:
-        PolicyFileError: a size is missing, is not a positive integer, or disagrees with the others or with the spec.
+        PolicyFileError: a number is missing, is not a positive integer, or contradicts the others or the spec; or the
+            cell is unknown.
     """
     for name in SIZES:
         size = wiring.get(name)
@@ -55,18 +56,20 @@ def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
             f'{wiring["inter"]} + {wiring["command"]}.'
         )
     if wiring['motor'] != n_actions:
-        raise PolicyFileError(f"wiring field 'motor' is {wiring['motor']}; the spec has {n_actions} actions.")
+        raise PolicyFileError(
+            f"wiring field 'motor' is {wiring['motor']}; it must be {n_actions}, the number of actions in the spec."
+        )
     if cell_of(wiring) not in CELLS:
         raise PolicyFileError(f"wiring field 'cell' is {cell_of(wiring)!r}; it must be one of {', '.join(CELLS)}.")
 
 
 def cell_of(wiring: Mapping[str, Any]) -> Any:
-    """Return the kind of cell; a file without this field has the liquid cell."""
+    """Return the field ``cell`` of a wiring; if it is missing, the cell is the liquid cell, ``cfc``."""
     return wiring.get('cell', CFC)
 
 
 def shapes(n_observations: int, wiring: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor that a policy file holds, by name."""
+    """Return the shape of every tensor in a policy file, by name."""
     s, i, c, a = n_observations, wiring['inter'], wiring['command'], wiring['motor']
     kind = CELLS[cell_of(wiring)]
     width = i + kind.time_input + c
@@ -90,12 +93,14 @@ def check_tensors(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> 
     Check names, types and shapes, and that every weight is finite and zero where the wiring has no synapse.
 
     Raises:
-        PolicyFileError: a tensor is invalid; the message names the first one, what it has and what it must have.
+        PolicyFileError: a tensor is invalid; the error names the first one, what it has and what it must have.
     """
     if missing := expected.keys() - tensors.keys():
         raise PolicyFileError(f'tensors are missing: {", ".join(sorted(missing))}; export the policy again.')
     if unknown := tensors.keys() - expected.keys():
-        raise PolicyFileError(f'tensors are unknown: {", ".join(sorted(unknown))}; valid: {", ".join(expected)}.')
+        raise PolicyFileError(
+            f'tensors are unknown: {", ".join(sorted(unknown))}; the valid ones are {", ".join(expected)}.'
+        )
     for name, shape in expected.items():
         _check_tensor(name, tensors[name], shape)
     for layer in ('inter', 'command', 'motor'):
@@ -108,11 +113,11 @@ def _check_tensor(name: str, tensor: npt.NDArray[Any], shape: tuple[int, ...]) -
     if tensor.dtype != dtype:
         raise PolicyFileError(f"tensor '{name}' is of type {tensor.dtype}; it must be {dtype}.")
     if tensor.shape != shape:
-        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; spec and wiring require {shape}.")
+        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; by spec and wiring, it must be {shape}.")
     if is_mask and tensor.max(initial=0) > 1:
-        raise PolicyFileError(f"mask '{name}' holds {tensor.max()}; only 0 and 1 are valid.")
+        raise PolicyFileError(f"mask '{name}' has the value {tensor.max()}; only 0 and 1 are valid.")
     if not is_mask and not np.isfinite(tensor).all():
-        raise PolicyFileError(f"tensor '{name}' holds a NaN or an infinity; every weight must be finite.")
+        raise PolicyFileError(f"tensor '{name}' has a NaN or an infinity; every weight must be finite.")
 
 
 def _check_synapses(layer: str, weight: npt.NDArray[Any], mask: npt.NDArray[Any]) -> None:

@@ -78,7 +78,7 @@ def test_killing_the_policy_in_mid_run_shows_falls_and_a_failure(ros, run):
     os.kill(child_of(process, 'policy_node'), signal.SIGKILL)
     assert process.wait() == 1
     assert summary_of(process)['falls'] >= 1
-    assert 'policy_node was ended by SIGKILL; the rest stops.' in process.output
+    assert 'policy_node was ended by SIGKILL; all other nodes stop.' in process.output
 
 
 def test_ctrl_c_ends_the_run_cleanly_with_its_summary(ros, run):

@@ -175,7 +175,7 @@ def test_a_failed_run_ends_its_nodes_and_fails_a_launch_that_runs_nothing_else(p
 def test_a_required_run_that_fails_ends_the_launch(policy):
     context = context_of('control', policy=policy, required='true')
     [action] = ends(nodes('control', context)[0], 1, context)
-    with pytest.raises(RuntimeError, match='sim_node ended with exit status 1; the rest stops'):
+    with pytest.raises(RuntimeError, match='sim_node ended with exit status 1; all other nodes stop'):
         failure_of(action, context)
 
 

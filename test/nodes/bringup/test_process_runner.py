@@ -166,7 +166,7 @@ def test_the_end_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     process = run(dies=(after('waits', 'raise SystemExit(3)'), {}), waits=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
-    assert 'dies ended with exit status 3; the rest stops.' in output
+    assert 'dies ended with exit status 3; all other nodes stop.' in output
     assert '[waits] stopped by SIGTERM' in output
 
 
@@ -186,13 +186,13 @@ def test_a_node_with_respawn_is_started_again(run):
     process = run(policy=(FALLS_ONCE, {'respawn': True, 'linger_s': 60.0}), sim=(sim, {'ends_run': True}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output
-    assert 'policy was ended by SIGKILL; it is started again in 0.1 s.' in output
+    assert 'policy was ended by SIGKILL; it restarts in 0.1 s.' in output
     assert '[policy] stopped by SIGTERM' in output
 
 
 def test_a_node_with_respawn_ends_with_the_run(run):
     process = run(policy=('raise SystemExit(1)', {'respawn': True}), waits=(WAITS, {}))
-    wait_for(process, 'it is started again', count=2)
+    wait_for(process, 'it restarts in', count=2)
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output
@@ -231,7 +231,7 @@ def test_the_rest_lingers_when_a_signal_killed_a_process(run):
     process = run(dies=(killed, {'linger_s': 60.0}), sim=(sim, {'ends_run': True}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
-    assert 'dies was ended by SIGKILL; the rest stops.' in output
+    assert 'dies was ended by SIGKILL; all other nodes stop.' in output
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
 
 
@@ -249,7 +249,7 @@ def test_a_process_that_ignores_sigterm_is_killed_and_sooner_after_a_second_sign
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
-    assert 'stubborn did not end in time and is killed.' in output
+    assert 'stubborn did not end in time, so it is killed.' in output
 
 
 def test_several_signals_at_once_count_as_one(run, monkeypatch):

@@ -246,14 +246,14 @@ def test_the_user_s_parameter_file_can_name_the_robot_and_an_environment_overrid
 @pytest.mark.parametrize(
     ('given', 'words'),
     [
-        ({'robot': 'quadrupd'}, "no robot of that name ships. Did you mean 'quadruped'?"),
+        ({'robot': 'quadrupd'}, "no shipped robot has that name. Did you mean 'quadruped'?"),
         ({'robot': 'arm', 'env': 'Hopper-v5'}, 'give one of them'),
-        ({'robot': 'quadruped', 'sim': 'false'}, 'no policy drives a real robot'),
+        ({'robot': 'quadruped', 'sim': 'false'}, 'has no default policy'),
         (
             {'robot': 'my_robot.py:WALK'},
-            'velora_ros train --task my_robot.py:WALK --out FILE, and give it with policy:=',
+            'velora_ros train --task my_robot.py:WALK --out FILE, and add policy:=',
         ),
-        ({'drive': 'true'}, 'add robot:=quadruped'),
+        ({'drive': 'true'}, 'for example robot:=quadruped'),
         ({'robot': 'quadruped', 'policy': 'quadruped', 'sim': 'false', 'drive': 'true'}, 'only a simulated robot'),
     ],
 )

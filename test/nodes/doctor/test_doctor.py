@@ -197,4 +197,4 @@ def test_an_unknown_joint_is_refused_by_name(ros, policy):
     ros.until(lambda: process.exit_code is not None)
     driver.stop()
     assert process.exit_code == 2
-    assert "--move names 'elbow', but the policy reads the positions of slider, hinge." in process.output
+    assert "--move names the joint 'elbow', but the policy reads the positions of slider, hinge; name" in process.output

@@ -149,7 +149,7 @@ def test_a_topic_under_another_name_is_hinted_at(quadruped):
     channels = {'/joint_states': recording.channels['/joint_states'], '/imu': Channel('/imu', IMU, '')}
     findings = Examination(Recording(channels, renamed), quadruped).run()
     found = next(one for one in findings if one.about == '/imu/data')
-    assert found.text.endswith("'/imu' has this type: set 'observation.imu.topic'.")
+    assert found.text.endswith("start its driver, or set 'observation.imu.topic' to '/imu'.")
 
 
 def test_without_a_policy_clocks_and_velocities_are_checked(quadruped):

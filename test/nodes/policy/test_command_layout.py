@@ -61,7 +61,7 @@ def test_gains_that_are_not_known_and_other_message_types_are_refused(spec):
 
 def test_the_fallback_damp_needs_a_layout_that_carries_gains(spec):
     values = with_contract({row.name: row.default for row in parameters(None)} | {'fallback': 'damp'}, spec)
-    with pytest.raises(ConfigError, match='with stiffness and damping can carry'):
+    with pytest.raises(ConfigError, match='with stiffness and damping in'):
         settings_of(values)
     assert settings_of({**values, 'command.layout': list(LAYOUT)}).fallback == 'damp'
 
@@ -69,7 +69,7 @@ def test_the_fallback_damp_needs_a_layout_that_carries_gains(spec):
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
-        ({'command.type': 'JointTrajectory'}, 'is not for a JointTrajectory, whose controller interpolates by itself'),
+        ({'command.type': 'JointTrajectory'}, 'is not for a JointTrajectory, whose controller interpolates itself'),
         ({'rate_hz': 100.0}, "'command.interpolate' is 200 Hz and 'rate_hz' is 100 Hz; both set the rate of commands"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
         ('Float64MultiArray', JOINTS, ('0',), "'command.fields' has 1 entries, but the policy commands 2: elbow/pos"),
         ('Float64MultiArray', JOINTS, ('0', '2'), 'each of 0 to 1 once'),
         ('Float64MultiArray', JOINTS, ('elbow', 'wrist'), 'each of 0 to 1 once'),
-        ('Twist', UNNAMED, (), "'action_0' is not part of a Twist"),
+        ('Twist', UNNAMED, (), "'action_0' is not a component of a Twist"),
         ('Twist', UNNAMED, ('linear.x', 'angular.w'), r"Did you mean 'angular\.z'"),
         ('Twist', UNNAMED, ('linear.x', 'linear.x'), 'repeats linear.x'),
         (

@@ -97,7 +97,7 @@ def connect(ros):
     [
         ('missing', (), 'there is no such file'),
         ('damaged', (), 'damaged.safetensors'),
-        ('joints', ('-p', 'observation.fields:=["joints:a/position"]'), 'the policy reads 4: slider/position, hinge'),
+        ('joints', ('-p', 'observation.fields:=["joints:a/position"]'), 'the policy has 4 observations: slider/pos'),
         ('joints', ('-p', 'command.interface:=position'), "set 'command.interface' to 'effort' or leave"),
         ('joints', ('-p', 'command.type:=Twist'), "the command means 'velocity' by its type"),
         ('joints', ('-p', 'watchdog_timeout:=1.0'), "Did you mean 'watchdog_timeout_s'?"),

@@ -139,7 +139,7 @@ def test_states_ahead_of_a_slow_clock_are_answered_and_beyond_its_step_they_are_
 
     def said():
         robot.publish(stamp=10_000 * MS)
-        return 'no message has arrived on /clock' in robot.status[-1].message
+        return 'nothing has arrived on /clock' in robot.status[-1].message
 
     ros.until(said, 'the reason why no state is answered')
     for time in range(10_000, 11_500, 500):

@@ -168,7 +168,7 @@ def test_at_a_fixed_rate_the_slew_rate_holds_between_any_two_commands(ros, polic
 @pytest.mark.parametrize(
     ('extra', 'message'),
     [
-        (('-p', 'observation.sources:=[joints]'), "'observation.fields' must say"),
+        (('-p', 'observation.sources:=[joints]'), "'observation.fields' is empty, but cannot be derived"),
         (('-p', 'observation.sources:=[imu]'), "'observation.imu.type' is empty; give the message type of 'imu'"),
         (('-p', 'observation.imu.type:=Imu'), "there is no parameter 'observation.imu.type'"),
     ],

@@ -112,7 +112,7 @@ def test_a_writer_that_does_not_work_is_refused_when_the_node_is_configured(pack
 
 def test_a_type_that_is_not_installed_is_refused(package):
     package('Motors', 'my_msgs/msg/LowCmd')
-    with pytest.raises(ConfigError, match='no such message type is installed'):
+    with pytest.raises(ConfigError, match='this message type is not installed'):
         encoder('my_msgs/msg/LowCmd')
 
 

@@ -90,7 +90,7 @@ def test_a_message_that_does_not_fit_the_robot_is_refused_with_what_fits(kind, f
     [
         ('JointState', ARM, ('elbow', 'wrist'), 'has wrist, which the simulated robot does not drive; it'),
         ('JointState', WHEELS, (), 'action_0, action_1 of the simulated robot do not name joints; give the joint'),
-        ('Twist', WHEELS, (), "'action_0' is not part of a Twist"),
+        ('Twist', WHEELS, (), "'action_0' is not a component of a Twist"),
         ('Twist', WHEELS, ('linear.x', 'angular.w'), "Did you mean 'angular."),
         ('JointTrajectory', ARM, ('elbow',), "'command.fields' has 1 entries, but the simulated robot has 2 actions"),
     ],
@@ -120,10 +120,10 @@ def test_blocks_carry_the_command_and_the_gains_of_its_servos():
 @pytest.mark.parametrize(
     ('values', 'words'),
     [
-        ((0, 0, 0.5, -1.5), 'the command has 4 values, but .* it must have 8, 2 in each block'),
+        ((0, 0, 0.5, -1.5), 'the command has 4 values, but .* it must have 8: 2 in each block'),
         (
             (0, 1, 0.5, -1.5, 20, 30, 0.5, 0.7),
-            "the block 'velocity' of a command is .*; the simulated robot is commanded by",
+            "the block 'velocity' of a command is .*; it must be zero",
         ),
         ((0, 0, 0.5, -1.5, 20, -30, 0.5, 0.7), "the block 'stiffness' of a command is .*; gains must be at least 0"),
         ((0, 0, 0.5, -1.5, 20, 30, 0.5, float('nan')), "the block 'damping' of a command is .*; gains must be"),

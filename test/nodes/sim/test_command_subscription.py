@@ -21,7 +21,7 @@ def test_a_subscription_in_another_type_is_tried_until_the_old_one_is_gone(monke
     def subscribe(kind):
         tried.append(kind)
         if len(tried) < 3:
-            raise ConfigError("the topic 'command' cannot be subscribed: there is one of another type.")
+            raise ConfigError("cannot subscribe to the topic 'command': there is one of another type.")
 
     monkeypatch.setattr(commands, '_subscribe', subscribe)
     assert [commands._subscribe_in_next_kind() for _ in range(3)] == [False, False, True]

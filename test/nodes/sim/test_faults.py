@@ -263,7 +263,7 @@ def test_noise_switched_on_during_a_run_begins_when_its_unit_is_measured(ros, si
         return (np.ptp(seen.values[-5:], axis=0) > 0).all()  # held at its initial state, it does not move by itself
 
     ros.until(noisy, 'noise')
-    assert 'faults.noise begins when the standard deviation of the signals is measured' in process.output
+    assert 'faults.noise begins when the standard deviation of the signals has been measured' in process.output
     assert summary_of(process)['faults']['noise'] > 0
 
 

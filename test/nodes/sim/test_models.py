@@ -77,10 +77,10 @@ def test_a_policy_drives_the_arm(ros, make_policy_file, tmp_path):
         ({'env': 'nowhere/robot.xml'}, "there is no file 'nowhere/robot.xml'; give the path of an MJCF file."),
         ({'env': 'BROKEN'}, 'cannot be read: XML Error'),
         ({'env': 'IDLE'}, 'has no actuators'),
-        ({'control_period_s': 0.02}, "'InvertedPendulum-v5' is not an MJCF file"),
+        ({'control_period_s': 0.02}, "'InvertedPendulum-v5' has its own control period"),
         (
             {'real_time_factor': 2.0},
-            'a value other than 1 needs publish_clock: true here and use_sim_time: true in the',
+            'set publish_clock to true here and use_sim_time to true in the other',
         ),
         ({'real_time_factor': 0.0}, "parameter 'real_time_factor' is 0.0"),
     ],

@@ -76,7 +76,7 @@ def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, t
     for service, kind, fields in (('stop', TRIGGER, {}), ('save', TRIGGER, {}), ('pause', SET_BOOL, {'data': True})):
         answer = ros.call(kind, f'trainer_node/{service}', **fields)
         assert not answer.success
-        assert answer.message == f'cannot {service}: the state is done; call ~/start to begin training.'
+        assert answer.message.startswith(f'cannot {service}: the state is done; it must be training or paused')
     process.signal(signal.SIGINT)
     assert process.wait() == 0
 
@@ -161,7 +161,7 @@ def test_the_death_of_the_training_process_is_reported(ros, trainer):
     ros.until(lambda: 'failed: the training process was killed by SIGKILL after' in process.output)
     values = diagnosis(ros)
     assert (values['level'], values['state'], values['process'], values['deaths']) == ('error', 'failed', 'none', '1')
-    assert "'resume' resumes from the newest checkpoint" in values['message']
+    assert "set 'resume' to true and call ~/start to resume from the newest checkpoint" in values['message']
 
 
 @pytest.mark.ros

@@ -240,7 +240,7 @@ def test_a_port_that_is_taken_ends_the_node_with_one_sentence(ros):
         shown = Shown(ros, '-p', 'model:=InvertedPendulum-v5', port=server.getsockname()[1])
         assert shown.process.wait() == 1
     [line] = shown.process.output.splitlines()
-    assert 'is taken by another program, perhaps another page; give view_node another one' in line
+    assert 'but another program, perhaps another view_node, uses this port' in line
 
 
 def test_without_its_packages_the_node_ends_with_one_sentence(ros, tmp_path):

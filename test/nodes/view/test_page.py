@@ -189,7 +189,7 @@ def test_addresses_of_this_machine_only():
 def test_a_port_that_is_taken_is_refused_with_what_to_do():
     with socket.create_server(('127.0.0.1', 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(ConfigError, match=f'the port {port} of .* is taken .* the parameter port'):
+        with pytest.raises(ConfigError, match=f"'port' is {port}, but another program.* give another port"):
             check_free('127.0.0.1', port)
 
 

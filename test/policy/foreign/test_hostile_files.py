@@ -199,7 +199,7 @@ def test_own_operators_loops_and_functions_are_not_run(tmp_path):
 
 def test_random_actions_are_refused(tmp_path):
     noise = helper.make_node('RandomNormal', [], ['actions'], shape=[1, 2])
-    assert 'export the mean of the actions' in refused(small(noise), tmp_path)
+    assert 'export the mean action' in refused(small(noise), tmp_path)
 
 
 def test_memory_that_no_policy_needs_is_refused_before_it_is_taken(tmp_path):
@@ -243,10 +243,10 @@ def test_yaml_that_would_run_code_or_grow_is_refused(tmp_path):
         ('[' * 5000, 'it has 5000 opening brackets'),
         ('[' * 400, 'it is not YAML'),
         ('- ' * 2000, 'it is not YAML'),
-        ('- period', "'velora_ros deploy' drafts one"),
+        ('- period', "'velora_ros deploy' drafts a description"),
         ('period: fast', "it.period is 'fast'; it must be a number"),
         ('periode: 0.02', 'it has the unknown field periode; the known fields are period'),
-        ('#' * 2**20, 'it is larger than'),
+        ('#' * 2**20, 'it has more than'),
     ):
         with pytest.raises(PolicyFileError) as error:
             parse_description(text.encode())

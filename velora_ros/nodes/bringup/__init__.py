@@ -1,1 +1,1 @@
-"""Which nodes a run consists of (``which_nodes_start.py``), started by ``ros2 launch`` or, without it, as processes."""
+"""Starts the nodes of a run, by ``ros2 launch`` or as processes; ``which_nodes_start.py`` lists them."""

@@ -1,4 +1,4 @@
-"""Checks of launch arguments, which refuse invalid arguments before any node starts."""
+"""Checks launch arguments before any node starts, and refuses invalid ones."""
 
 import importlib.util
 import math
@@ -24,7 +24,7 @@ _TOPIC = r'|(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*'
 
 def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
     """
-    Return every argument of a run: absent and empty ones with their defaults, booleans as ``true`` or ``false``.
+    Return every argument of a run: a missing or empty one has its default, a boolean is ``true`` or ``false``.
 
     Raises:
         ConfigError: the run or an argument is unknown, or a value is invalid.
@@ -54,10 +54,10 @@ def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
 
 def whole_number(name: str, value: str) -> int:
     """
-    Return the value of an argument as a number.
+    Return the value of the argument ``name`` as an integer.
 
     Raises:
-        ConfigError: it is not a whole number, or negative.
+        ConfigError: the value is not a whole number of at least 0.
     """
     if not value.isdecimal():
         raise ConfigError(f"the argument '{name}' is '{value}'; it must be a whole number, 0 or more.")
@@ -66,10 +66,10 @@ def whole_number(name: str, value: str) -> int:
 
 def seconds(name: str, value: str) -> float:
     """
-    Return the value of an argument as a time [s].
+    Return the value of the argument ``name`` as a time [s].
 
     Raises:
-        ConfigError: it is not a finite number, or negative.
+        ConfigError: the value is not a finite number of at least 0.
     """
     try:
         number = float(value)
@@ -82,10 +82,10 @@ def seconds(name: str, value: str) -> float:
 
 def check_policy(given: str) -> None:
     """
-    Check that a policy exists; '' is not checked.
+    Check that a policy exists, as a file or as a shipped policy; '' is not checked.
 
     Raises:
-        ConfigError: there is no such file, and no shipped policy of that name.
+        ConfigError: there is no such file, and no shipped policy has that name.
     """
     name = given if given.endswith('.safetensors') else f'{given}.safetensors'
     if given and not Path(given).expanduser().exists() and not share_path('policies', name).is_file():
@@ -100,28 +100,28 @@ def shipped_policy(env: str) -> str:
     Return the path of the policy shipped for an environment.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: no policy is shipped for this environment.
     """
     path = share_path('policies', f'{env}.safetensors')
     if not path.is_file():
-        advice = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
+        advice = f'Train a policy with velora_ros train --env {env} --out FILE, and add policy:=FILE.'
         if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward for training
-            advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for your own robot.'
+            advice = 'Add policy:=FILE; docs/simulator.md shows how to train a policy for your own robot.'
         raise ConfigError(f"no policy is shipped for the environment '{env}'. Shipped policies: {_shipped()}. {advice}")
     return str(path)
 
 
 def check_robot(given: str) -> None:
     """
-    Check the name of a robot; '' and references to a user's own task are not checked.
+    Check that a shipped robot has this name; '' and references to a user's own task are not checked.
 
     Raises:
-        ConfigError: no robot of that name ships.
+        ConfigError: no shipped robot has this name.
     """
     if given and given not in SHIPPED and ':' not in given and not given.endswith('.py'):
         raise ConfigError(
-            f"the argument 'robot' is '{given}', but no robot of that name ships.{did_you_mean(given, SHIPPED)} "
-            'For your own task give my_robot.py:NAME or module:NAME.'
+            f"the argument 'robot' is '{given}', but no shipped robot has that name.{did_you_mean(given, SHIPPED)} "
+            'For your own task, give my_robot.py:NAME or module:NAME.'
         )
 
 
@@ -130,13 +130,13 @@ def policy_of_robot(robot: str) -> str:
     Return the path of the policy shipped for a robot.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: no policy is shipped for this robot.
     """
     path = share_path('policies', f'{robot}.safetensors')
     if robot not in SHIPPED or not path.is_file():
         raise ConfigError(
-            f"no policy is shipped for the robot '{robot}'. Train one with velora_ros train --task {robot} --out FILE, "
-            'and give it with policy:=FILE.'
+            f"no policy is shipped for the robot '{robot}'. Train a policy with velora_ros train --task {robot} --out "
+            'FILE, and add policy:=FILE.'
         )
     return str(path)
 
@@ -158,7 +158,7 @@ def check_training_is_installed() -> None:
 
 def check_page_is_installed() -> None:
     """
-    Check that the packages of the page are installed.
+    Check that the packages for the page of view_node are installed.
 
     Raises:
         ConfigError: a package is missing.
@@ -186,18 +186,18 @@ def _with_defaults(run: str, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _boolean(name: str, value: str) -> str:
-    """Return 'true' or 'false' for every spelling that ROS accepts."""
+    """Return 'true' or 'false' for any spelling of a boolean that ROS accepts."""
     if value.lower() not in _BOOLEANS:
         raise ConfigError(f"the argument '{name}' is '{value}'; it must be true or false (True, False, 1, 0).")
     return BOOLEAN[0] if _BOOLEANS[value.lower()] else BOOLEAN[1]
 
 
 def _params(params: str, params_file: str) -> str:
-    """Return the parameter file, which has two argument names."""
+    """Return the parameter file, which the arguments ``params`` and ``params_file`` both name; '' for none."""
     if params and params_file and params != params_file:
         raise ConfigError(
             f"the arguments 'params' and 'params_file' mean the same, but are '{params}' and '{params_file}'; "
-            'give one of them. To pass several parameter files, join them into one.'
+            'give one of them. To use several parameter files, join them into one.'
         )
     file = params or params_file
     if file and not Path(file).expanduser().is_file():

@@ -4,8 +4,8 @@ Starts the nodes of a run without ``ros2 launch``, with the same arguments.
     python -m velora_ros.nodes.bringup control duration:=60 env:=InvertedPendulum-v5 policy:=file.safetensors
     python -m velora_ros.nodes.bringup control train:=true duration:=300
 
-The last line printed is the summary of the run. Exit status: 0 if the run passed or was ended by Ctrl-C or SIGTERM, 1
-if it did not pass or a required process died, 2 for invalid arguments.
+The last printed line is the summary of the run. The exit status is 0 if the run passed or was ended by Ctrl-C or
+SIGTERM, 1 if it did not pass or a required process died, and 2 if an argument is invalid.
 """
 
 import sys
@@ -18,7 +18,7 @@ from velora_ros.nodes.bringup.which_nodes_start import build
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the nodes of the run named on the command line until it is over; return the exit status."""
+    """Start the nodes of the run on the command line, and wait until the run is over; return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {'-h', '--help'} & set(words):
         sys.stdout.write(usage())

@@ -1,9 +1,9 @@
 """
-Which launch arguments apply to a run that a launch file includes.
+Decides which launch arguments apply to a run that another launch file includes.
 
-``launch`` passes every argument of the outer launch file to an included file. Here an argument counts only if the
-include gives it, or if ROS shares it by convention (``use_sim_time``, ``namespace`` and a few more): an ``env`` or
-``policy`` of the outer file is rarely meant for this run.
+``launch`` passes every argument of the outer launch file to an included file. Here, an argument counts only if the
+include gives it, or if ROS shares it by convention (``use_sim_time``, ``namespace`` and a few more), because an ``env``
+or ``policy`` of the outer file is rarely meant for this run.
 """
 
 import difflib
@@ -20,16 +20,16 @@ from velora_ros.nodes.ros.parameter_files import names_a_node
 
 NODES = ('sim_node', 'policy_node', 'trainer_node', 'view_node')
 SHARED = ('namespace', 'use_sim_time', 'autostart', 'use_respawn', 'log_level', 'params_file')
-# A name at least this similar to one of ours (as difflib measures it) is a misspelling of it.
+# An argument whose name is at least this similar to a known name (difflib's ratio) is a misspelling of it.
 MISSPELT = 0.8
 
 
 def drop_foreign_arguments(context: LaunchContext, run: str) -> None:
     """
-    Remove the arguments of the outer launch file that are not meant for this run; log those that had an effect.
+    Remove the arguments of the outer launch file that are not meant for this run; log those not at their default.
 
     Raises:
-        ConfigError: the include gives an argument whose name is nearly one of the run's.
+        ConfigError: the include gives an argument whose name is a misspelling of one of the run's arguments.
     """
     given = given_arguments(context)
     if given is None:
@@ -48,16 +48,16 @@ def drop_foreign_arguments(context: LaunchContext, run: str) -> None:
     if dropped:
         get_logger('launch').info(
             f'velora_ros: ignored launch arguments of the outer launch file: {", ".join(dropped)}; '
-            'give them to the include if they are meant for it.'
+            'to use them, pass them to the include.'
         )
 
 
 def given_arguments(context: LaunchContext) -> set[str] | None:
     """
-    Return the names of the arguments that the innermost include gives; for ``ros2 launch``, those of the command line.
+    Return the names of the arguments that the innermost include or, for ``ros2 launch``, the command line gives.
 
-    ``launch`` 3.4 has no public way to ask for them: the context holds the outer file's arguments as well, and does not
-    distinguish them. The include itself has them, and is on the call stack while its content is visited.
+    ``launch`` 3.4 has no public function for this: the context also has the outer file's arguments, and does not
+    distinguish them. The include has its own arguments, and is on the call stack while its content is visited.
 
     Returns: The names; None if there is no include, for example when a description is used by itself.
     """
@@ -72,7 +72,7 @@ def given_arguments(context: LaunchContext) -> set[str] | None:
 
 
 def _is_shared(name: str, context: LaunchContext) -> bool:
-    """Whether an argument of the outer launch file that the include does not give applies to this run."""
+    """Whether an argument of the outer launch file applies to this run although the include does not give it."""
     if name == 'namespace':  # with a pushed namespace it would be applied twice
         return 'ros_namespace' not in context.launch_configurations
     if name == 'params_file':

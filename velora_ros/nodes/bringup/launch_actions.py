@@ -1,4 +1,4 @@
-"""The nodes of a run as launch actions, and the handling of nodes that end."""
+"""Makes launch actions of the nodes of a run, and handles nodes that end."""
 
 import atexit
 import tempfile
@@ -25,7 +25,7 @@ class RunActions:
 
     Args:
         nodes: the nodes, in the order in which they start.
-        ends_launch: whether the end of the run shuts down the whole launch; its own nodes end in any case.
+        ends_launch: whether the end of the run shuts down the whole launch; the run's own nodes end in any case.
     """
 
     def __init__(self, nodes: Sequence[NodeDescription], *, ends_launch: bool) -> None:
@@ -71,7 +71,11 @@ class RunActions:
         )
 
     def _on_stdout(self, name: str) -> Callable[[ProcessIO], Actions | None]:
-        """Return the handler that ends a robot's controller at the robot's summary, before silence is a fault."""
+        """
+        Return the handler of a simulator's output, which ends the other nodes of its robot at the summary.
+
+        Otherwise the controller would latch a fault because no more states arrive.
+        """
 
         def on_stdout(event: ProcessIO) -> Actions | None:
             *lines, self._output[name] = (self._output.get(name, b'') + event.text).split(b'\n')
@@ -83,7 +87,7 @@ class RunActions:
         return on_stdout
 
     def _on_exit(self, node: NodeDescription, status: int, context: LaunchContext) -> Actions | None:
-        """Decide what happens to the run when a process ends, as ``process_runner.ProcessRunner`` does."""
+        """Continue, restart or end the run when a process has ended, as ``process_runner.ProcessRunner`` does."""
         if context.is_shutdown or node.full_name in self._stopped:
             return None
         reason = f'{node.name} ended with exit status {status}'
@@ -108,16 +112,16 @@ class RunActions:
         return self._stop([node for node in self._nodes if node.namespace == namespace])
 
     def _stop(self, nodes: Sequence[NodeDescription]) -> Actions:
-        """End these nodes in order, except those that end by themselves."""
+        """End these nodes in order, except nodes that end by themselves."""
         names = [node.full_name for node in nodes if node.full_name not in self._unfinished | self._stopped]
         self._stopped |= set(names)
         return [EmitEvent(event=ShutdownProcess(process_matcher=matches_action(self._actions[name]))) for name in names]
 
     def _fail(self, context: LaunchContext, reason: str) -> Actions:
-        """End the nodes; the launch fails if nothing else runs in it, or if the run ends the launch."""
+        """End the nodes after a failure; the launch fails if nothing else runs in it, or if the run ends the launch."""
         if self._ends_launch:
-            raise RuntimeError(f'{reason}; the rest stops')
-        get_logger('launch').error(f'{reason}; the other nodes of its run stop')
+            raise RuntimeError(f'{reason}; all other nodes stop')
+            get_logger('launch').error(f'{reason}; the other nodes of this run stop')
 
         def on_shutdown(event: Any, context: LaunchContext) -> None:
             # Only an exception makes the exit status of launch other than 0; launch logs its text, not a traceback.

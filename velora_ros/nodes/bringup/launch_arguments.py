@@ -10,7 +10,7 @@ DEFAULT_ENV = 'InvertedPendulum-v5'
 
 @dataclass(frozen=True)
 class Argument:
-    """One launch argument, ``name:=value``; ``choices`` are its only valid values if there are any."""
+    """One launch argument, ``name:=value``; if ``choices`` is empty, any value is valid."""
 
     name: str
     default: str
@@ -21,18 +21,19 @@ class Argument:
 ENV = Argument(
     'env',
     '',
-    f'Gymnasium id of the MuJoCo environment; if empty, from the parameter file, otherwise {DEFAULT_ENV}.',
+    f"Gymnasium id of the MuJoCo environment; if empty, the parameter file's value, or else {DEFAULT_ENV}.",
 )
 ROBOT = Argument(
     'robot',
     '',
-    "A task's robot instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK; if empty, from the "
-    'parameter file (task of sim_node).',
+    "A task's robot instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK; if empty, the parameter "
+    "file's value (task of sim_node).",
 )
 NAMESPACE = Argument(
     'namespace',
     '',
-    'Namespace of all nodes, below a pushed namespace unless it begins with /; each of several robots has its own.',
+    'Namespace of all nodes, below a pushed namespace unless it begins with /; several robots are in the namespaces '
+    'robot1, robot2, ... below it.',
 )
 PARAMS = Argument(
     'params',
@@ -40,26 +41,26 @@ PARAMS = Argument(
     'Your own parameter file for all nodes; it overrides the shipped files, and launch arguments override it.',
 )
 PARAMS_FILE = Argument('params_file', '', 'Another name for params.')
-STEPS = Argument('steps', '', 'Number of environment steps to train; if empty, from the parameter file.')
+STEPS = Argument('steps', '', "Number of environment steps to train; if empty, the parameter file's value.")
 RUN_DIR = Argument(
-    'run_dir', '', 'Folder of the training run; if empty, from the parameter file, otherwise a new one below runs/.'
+    'run_dir', '', "Folder of the training run; if empty, the parameter file's value, or else a new folder in runs/."
 )
 SEED = Argument(
     'seed',
     '',
-    'Seed of the initial states, and of weights and noise in training; if empty, from the parameter file, otherwise 0.',
+    "Seed of the initial states, and of weights and noise in training; if empty, the parameter file's value, or 0.",
 )
 AUTOSTART = Argument(
     'autostart',
     '',
-    'Whether the nodes start working by themselves; if empty, from the parameter file, otherwise true.',
+    "Whether the nodes start to work without a service call; if empty, the parameter file's value, or else true.",
     BOOLEAN,
 )
 LOG_LEVEL = Argument('log_level', '', 'Log level of all nodes: debug, info, warn, error or fatal; if empty, info.')
 REQUIRED = Argument(
     'required',
     'false',
-    'Shut down the whole launch when this run is over or failed; with false only the nodes of this run end.',
+    'Shut down the whole launch when this run is over or has failed; with false, only the nodes of this run end.',
     BOOLEAN,
 )
 
@@ -70,28 +71,34 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'policy',
             '',
-            'Policy file, or the name of a shipped policy; if empty, from the parameter file, otherwise the policy '
-            'shipped for env or robot, or none with train:=true. For a real robot (sim:=false) it must be given.',
+            "Policy file, or the name of a shipped policy; if empty, the parameter file's value, or else the policy "
+            'shipped for env or robot, or none with train:=true. A real robot (sim:=false) has no default policy.',
         ),
-        Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
+        Argument('duration', '0', 'Simulated seconds after which the run ends and is evaluated; 0 runs until Ctrl-C.'),
         Argument(
-            'sim', 'true', 'Start the simulated robot; with false, a real robot is used, which is not armed.', BOOLEAN
+            'sim',
+            'true',
+            'Start the simulated robot. With false, the nodes run for a real robot, and policy_node is not armed.',
+            BOOLEAN,
         ),
-        Argument('train', 'false', 'Also train, and give each better policy to the simulated robot.', BOOLEAN),
+        Argument('train', 'false', 'Also train, and use each better policy on the simulated robot.', BOOLEAN),
         Argument(
             'drive',
             '',
-            'Publish commands to the simulated robot, a pattern of cmd_vel or goals, while no other node does; if '
-            'empty, true with robot, otherwise false.',
+            'Publish commands for the simulated robot, a pattern of cmd_vel or goals, while no other node does; if '
+            "empty, the parameter file's value, or else true if robot is given, otherwise false.",
             BOOLEAN,
         ),
         Argument(
-            'view', 'false', 'Serve a page for a browser on this machine that shows the robot and drives it.', BOOLEAN
+            'view',
+            'false',
+            'Serve a page for a browser on this machine, which shows the robot and can drive it.',
+            BOOLEAN,
         ),
         Argument(
             'view_port',
             '',
-            'TCP port of the page; several robots use successive ports. If empty, from the parameter file, otherwise '
+            "TCP port of the page; several robots use successive ports. If empty, the parameter file's value, or else "
             '8080.',
         ),
         STEPS,
@@ -101,16 +108,16 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'use_sim_time',
             '',
-            'Use the time on /clock, which the simulated robot then publishes; if empty, from the parameter file, '
-            'otherwise false.',
+            "Use the time on /clock, which the simulated robot then publishes; if empty, the parameter file's value, "
+            'or else false.',
             BOOLEAN,
         ),
         SEED,
         PARAMS,
         PARAMS_FILE,
-        Argument('command_topic', '', 'Topic of the commands; if empty, command, in the namespace.'),
+        Argument('command_topic', '', 'Topic of the commands; if empty, command in the namespace.'),
         AUTOSTART,
-        Argument('use_respawn', 'false', 'Restart policy_node 2 s after it ended with a failure.', BOOLEAN),
+        Argument('use_respawn', 'false', 'Restart policy_node 2 s after it has failed.', BOOLEAN),
         REQUIRED,
         LOG_LEVEL,
     ),
@@ -119,7 +126,7 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         SEED,
         STEPS,
         RUN_DIR,
-        Argument('out', '', 'Another file for the best policy, in addition to the one in the run folder.'),
+        Argument('out', '', 'Additional file to which the best policy is written.'),
         NAMESPACE,
         PARAMS,
         PARAMS_FILE,

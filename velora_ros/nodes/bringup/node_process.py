@@ -1,8 +1,8 @@
 """
 One node of a run as a process, started without ``ros2 launch``.
 
-Each process has its own process group, so that Ctrl-C reaches only the runner. All share one session: kernels that
-divide processor time among sessions would ignore the niceness of the training process.
+Each process has its own process group, so that Ctrl-C reaches only the runner. All processes share one session, because
+kernels that divide processor time among sessions would ignore the niceness of the training process.
 """
 
 import ctypes
@@ -22,11 +22,11 @@ _libc = ctypes.CDLL(None)
 
 class NodeProcess:
     """
-    One node as a process.
+    The process of one node.
 
     Args:
-        node: the node.
-        folder: folder for its parameter files.
+        node: the description of the node.
+        folder: the folder for its parameter files.
     """
 
     def __init__(self, node: NodeDescription, folder: Path) -> None:
@@ -49,15 +49,15 @@ class NodeProcess:
 
     @property
     def status(self) -> int | None:
-        """Exit status; the negative signal number if a signal ended the process; None while it runs."""
+        """Exit status, or minus the number of the signal that ended the process, or None while it runs."""
         return self._popen.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; does nothing if the process has ended."""
+        """Send a signal to the process; it has no effect if the process has ended."""
         self._popen.send_signal(number)
 
     def read(self) -> tuple[list[bytes], bool]:
-        """Return the lines printed since the last call, and whether more may come."""
+        """Return the lines printed since the last call, and whether more lines may follow."""
         chunk = os.read(self.output.fileno(), 1 << 16)
         *lines, self._unfinished = (self._unfinished + chunk).split(b'\n')
         if not chunk and self._unfinished:
@@ -66,7 +66,7 @@ class NodeProcess:
 
 
 def write_parameter_files(node: NodeDescription, folder: Path) -> list[str]:
-    """Write a node's sections and parameters as launch does, keyed by the node's full name; return the paths."""
+    """Write the parameter files of a node's sections and parameters, as ``launch`` does; return their paths."""
     texts = list(node.sections)
     if node.parameters:
         own = {node.full_name: {'ros__parameters': dict(node.parameters)}}

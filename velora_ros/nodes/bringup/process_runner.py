@@ -1,5 +1,5 @@
 """
-Runs the nodes of a run as processes, without ``ros2 launch``: starts them, relays their output, ends them.
+Runs the nodes of a run as processes, without ``ros2 launch``: starts them, prints their output, ends them.
 
 Ctrl-C reaches only the runner, which then ends the processes in order.
 """
@@ -18,17 +18,17 @@ from velora_ros.utils.output import write_line
 from velora_ros.utils.termination_signals import ending_signals
 
 POLL_S = 0.05
-# Time after which a process that has not ended gets the next signal [s].
+# Time after which a process that has not ended receives the next signal [s].
 PATIENCE_S = 5.0
-# The same after a second Ctrl-C; not shorter, because one Ctrl-C may arrive twice and a clean end takes time [s].
+# The same time after a second Ctrl-C; not shorter, because one Ctrl-C may arrive twice and a clean end takes time [s].
 HURRY_S = 2.0
-# A node treats SIGTERM and SIGINT alike, but Python answers a SIGINT during its imports with a traceback.
+# A node handles SIGTERM and SIGINT alike, but Python prints a traceback after a SIGINT during its imports.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 
 
 def run_processes(nodes: Sequence[NodeDescription]) -> int:
     """
-    Start the nodes and wait until all of them ended.
+    Start the nodes and wait until all of them have ended.
 
     Returns:
         The exit status: 0 if the run passed or was ended by a signal to this process, else 1.
@@ -60,14 +60,14 @@ class ProcessRunner:
         self._over: set[str] = set()
         """Namespaces of the robots whose run is over."""
         self._stage = -1
-        """Index in ESCALATION of the last signal sent to end the run; -1 before."""
+        """Index in ESCALATION of the last signal that was sent to end the run; -1 if none was sent."""
         self._stage_began_at = self._next_stage_at = float('inf')
         self._folder = folder
         self._selector = selectors.DefaultSelector()
         self._processes: list[NodeProcess] = []
         self._running: list[NodeProcess] = []
         self._due: list[tuple[float, NodeDescription]] = []
-        """Nodes to start again, each with the time at which to do so."""
+        """Nodes to restart, each with the time of the restart on the steady clock [s]."""
         for node in nodes:
             self._start(node)
 
@@ -81,7 +81,7 @@ class ProcessRunner:
             if time.monotonic() >= self._next_stage_at:
                 self._escalate()
         while self._relay_output(0.0):
-            pass  # the rest of their output
+            pass  # print the remaining output
         for process in self._processes:
             if process.summary:
                 self._write(process.summary)
@@ -106,7 +106,7 @@ class ProcessRunner:
         self._signals.append(number)
 
     def _handle_signals(self) -> None:
-        """End the run on the first signal; on further ones, kill the remaining processes sooner."""
+        """End the run at the first signal; at later signals, kill the remaining processes sooner."""
         while self._signals:
             self._signals.pop()
             if self._stage < 0:
@@ -117,7 +117,7 @@ class ProcessRunner:
     def _handle_exits(self) -> None:
         ended = [process for process in self._running if process.status is not None]
         if ended:
-            self._relay_output(0.0)  # may hold the summary
+            self._relay_output(0.0)  # it may contain the summary
             self._handle_summaries()
         for process in ended:
             self._running.remove(process)
@@ -134,14 +134,14 @@ class ProcessRunner:
                     if process is not robot and process.node.namespace in self._over:
                         process.send(ESCALATION[0])
         if self._stage < 0 and self._running and robots and all(process.summary for process in robots):
-            self._escalate()  # before the controller latches a fault because of the robot's silence
+            self._escalate()  # before the controller latches a fault because no more states arrive
 
     def _on_exit(self, node: NodeDescription, status: int) -> None:
-        """Decide what happens to the run when a process ends."""
+        """Continue, restart or end the run when a process has ended."""
         if self._stage >= 0:
             self._failed |= status not in (0, -signal.SIGTERM)
         elif status == 0 and node.namespace in self._over and not node.ends_run:
-            pass  # its robot's run is over
+            pass  # the run of its robot is over
         elif node.ends_run and (status == 0 or node.namespace in self._over):  # evaluated; other robots continue
             if status:
                 self._failed = True
@@ -151,30 +151,30 @@ class ProcessRunner:
         elif node.required or node.respawn:
             how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'
             if node.respawn:
-                write_line(f'{node.name} {how}; it is started again in {RESPAWN_DELAY_S:g} s.', error=True)
+                write_line(f'{node.name} {how}; it restarts in {RESPAWN_DELAY_S:g} s.', error=True)
                 self._due.append((time.monotonic() + RESPAWN_DELAY_S, node))
                 return
             self._failed = True
-            write_line(f'{node.name} {how}; the rest stops.', error=True)
+            write_line(f'{node.name} {how}; all other nodes stop.', error=True)
             self._next_stage_at = min(self._next_stage_at, time.monotonic() + node.linger(status))
 
     def _escalate(self) -> None:
-        """Send the next, stronger signal to the processes that still run."""
+        """Send the next stronger signal to the processes that are still running."""
         self._stage = min(self._stage + 1, len(ESCALATION) - 1)
         self._stage_began_at = time.monotonic()
         self._next_stage_at = self._stage_began_at + PATIENCE_S
         for process in self._running:
             if not process.summary or self._stage > 0:
                 if self._stage > 0:
-                    write_line(f'{process.node.name} did not end in time and is killed.', error=True)
+                    write_line(f'{process.node.name} did not end in time, so it is killed.', error=True)
                 process.send(ESCALATION[self._stage])
 
     def _relay_output(self, timeout: float) -> bool:
         """
-        Write the lines that the processes printed, each with its node's name; summaries are kept for the end.
+        Print the lines of the processes, each with its node's name; summaries are kept for the end.
 
         Returns:
-            Whether anything was printed.
+            Whether a process had output or closed it.
         """
         if not self._selector.get_map():
             time.sleep(timeout)  # every process has closed its output, and one still runs

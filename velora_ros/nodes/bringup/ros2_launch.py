@@ -1,4 +1,4 @@
-"""A run for ``ros2 launch``: its arguments, and its nodes as launch actions. The launch files call nothing else."""
+"""Describes a run for ``ros2 launch``: its arguments and its nodes. The launch files call only this module."""
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction, SetEnvironmentVariable
@@ -17,7 +17,7 @@ _HAS_CLOCK = 'velora_ros_publishes_clock'
 
 def launch_description(run: str) -> LaunchDescription:
     """
-    Describe a run for ``ros2 launch``, started by itself or included in a launch file.
+    Describe a run for ``ros2 launch``; another launch file can include it.
 
     Args:
         run: ``control`` or ``train``.

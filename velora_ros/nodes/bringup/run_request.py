@@ -1,4 +1,4 @@
-"""The request for a run: its launch arguments, the user's parameter file, and the enclosing launch file."""
+"""The request for a run: its launch arguments, the user's parameter file, and the settings of an outer launch file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from velora_ros.nodes.ros.parameter_files import sections_of, value_in
 @dataclass(frozen=True)
 class EnclosingLaunch:
     """
-    Settings that a launch file which includes the run applies to everything in it.
+    Settings of an outer launch file, which includes the run: they apply to all nodes in it.
 
     Args:
         namespace: the pushed namespace, absolute; relative namespaces are below it.
         parameters: parameters for all nodes: (name, value) pairs and paths of parameter files, in their order.
-        has_clock: a simulator of the same launch already publishes ``/clock``.
+        has_clock: whether a simulator of the same launch already publishes ``/clock``.
     """
 
     namespace: str = '/'
@@ -33,7 +33,7 @@ class RunRequest:
     The request for a run.
 
     Args:
-        arguments: every argument of the run by name, checked.
+        arguments: every argument of the run by name, after the checks.
         enclosing: the settings of the enclosing launch file.
     """
 
@@ -55,21 +55,21 @@ class RunRequest:
         return f'/{"/".join(part for part in f"{outer}/{given}".split("/") if part)}'
 
     def env(self, node: str) -> str:
-        """The environment of a node: from the argument, the parameter files or the default, in this order."""
+        """The environment of a node: of the argument, else of the parameter files, else the default."""
         return self['env'] or str(self.file_value(node, 'env') or DEFAULT_ENV)
 
     @property
     def robot(self) -> str:
-        """The task whose robot runs: from the argument or, without ``env``, the parameter files; '' for none."""
+        """The task whose robot runs: of the argument or, without ``env``, of the parameter files; '' for none."""
         return self['robot'] or ('' if self['env'] else str(self.file_value('sim_node', 'task') or ''))
 
     def seed(self, node: str) -> int:
-        """The seed of a node: from the argument, the parameter files or 0, in this order."""
+        """The seed of a node: of the argument, else of the parameter files, else 0."""
         value = self.file_value(node, 'seed')
         return whole_number('seed', self['seed']) if self['seed'] else value if isinstance(value, int) else 0
 
     def file_value(self, node: str, parameter: str) -> Any:
-        """Return a node's parameter from the enclosing launch file and the user's file; None if neither sets it."""
+        """Return a node's parameter from the outer launch file and the user's file; None if neither sets it."""
         name, value = self._full_name(node), None
         for source in (*self.enclosing.parameters, self['params']):
             if isinstance(source, tuple):
@@ -80,7 +80,11 @@ class RunRequest:
         return value
 
     def sections(self, node: str) -> tuple[str, ...]:
-        """Return the settings of both for a node, as files that override the shipped ones under any section key."""
+        """
+        Return the parameters that the outer launch file and the user's file set for a node.
+
+        Each is the text of a parameter file keyed by the node's full name, so that it overrides the shipped files.
+        """
         name, outer = self._full_name(node), self.enclosing.parameters
         texts = []
         for source in outer:

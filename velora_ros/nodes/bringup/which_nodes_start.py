@@ -1,9 +1,9 @@
 """
-The runs: which nodes start, in which order, with which parameters.
+Lists the nodes of each run, in the order in which they start, with their parameters.
 
-``control`` is a simulated robot and its policy, with ``train:=true`` also the trainer, and with ``sim:=false`` the
-policy of a real robot. ``train`` is the trainer alone. Both ways to start a run take its nodes from :func:`build`:
-``ros2_launch.py`` for ``ros2 launch``, ``command_line.py`` without it. So they always agree.
+The run ``control`` is a simulated robot and its policy, with ``train:=true`` also the trainer; with ``sim:=false``, it
+is the policy of a real robot. The run ``train`` is the trainer alone. ``ros2_launch.py`` and, without ``ros2 launch``,
+``command_line.py`` both take the nodes from :func:`build`, so they always agree.
 """
 
 import dataclasses
@@ -29,8 +29,9 @@ from velora_ros.utils.shipped_files import share_path
 
 # Time for which the simulator continues after policy_node was killed, so that its summary shows the effect [s].
 LINGER_S = 5.0
-# A robot that learns beside its simulation: the run's duration ends its training. Without variation it walks sooner
-# (docs/experiments.md, 38). About once a minute an evaluation decides on a swap, with enough episodes to detect falls.
+# For a robot that learns while its simulation runs: the run's duration ends its training. Without variation it walks
+# sooner (docs/experiments.md, 38). About once a minute, an evaluation with enough episodes to detect falls decides
+# whether the policy is replaced.
 LEARNING_ROBOT: Mapping[str, ParameterValue] = {
     'total_steps': 10_000_000,
     'env_args': ['undisturbed=true'],
@@ -48,8 +49,8 @@ def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None 
 
     Args:
         run: ``control`` or ``train``.
-        given: launch arguments by name; absent and empty ones take their defaults.
-        enclosing: what an enclosing launch file sets for everything in it.
+        given: launch arguments by name; missing and empty ones have their defaults.
+        enclosing: the settings of an outer launch file; None if there is none.
 
     Raises:
         ConfigError: the run or an argument is unknown, or a value is invalid.
@@ -68,7 +69,7 @@ def _control(request: RunRequest) -> list[NodeDescription]:
     if request['command_topic'].startswith('/'):
         raise ConfigError(
             f"the argument 'command_topic' is '{request['command_topic']}', one topic for {robots} robots; omit the "
-            'leading slash, so that each robot has its own.'
+            'leading slash, so that each robot has its own topic.'
         )
     return [node for index in range(robots) for node in _robot(_one_of_several(request, index))]
 
@@ -87,14 +88,14 @@ def _one_of_several(request: RunRequest, index: int) -> RunRequest:
 
 
 def _robot(request: RunRequest) -> list[NodeDescription]:
-    """Return the requested nodes of one robot: simulator, policy and training."""
+    """Return the requested nodes of one robot: simulator, policy, trainer and view."""
     simulated, training = request.true('sim'), request.true('train')
     _check_combination(request, simulated=simulated, training=training)
     run_folder = _run_folder(request) if training else ''
     nodes = []
     if simulated:
         nodes.append(_sim_node(request, learning=training))
-    # Only a simulated robot uses untested policies from training.
+    # Only a simulated robot uses policies from training, which nobody has tested.
     nodes.append(_policy_node(request, simulated=simulated, follow=run_folder if simulated else ''))
     if training:
         nodes.append(_trainer_beside_a_robot(request, run_folder, followed=simulated))
@@ -104,7 +105,7 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
 
 
 def _train(request: RunRequest) -> list[NodeDescription]:
-    """Training alone; the run ends with it."""
+    """Return the node of training alone; the run ends when training ends."""
     parameters = _trainer_parameters(request, _run_folder(request)) | {'exit_when_done': True}
     return [_node(request, 'trainer_node', ['trainer_node.yaml'], parameters, ends_run=True)]
 
@@ -133,13 +134,13 @@ def _sim_node(request: RunRequest, *, learning: bool) -> NodeDescription:
 
 
 def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDescription:
-    """Describe policy_node; ``follow`` is the run folder from which it takes each better policy, '' for none."""
+    """Describe policy_node; ``follow`` is the run folder from which it loads each better policy, '' for none."""
     parameters = _autostart(request, 'policy_node') | _clock(request)
     policy = request['policy'] or request.file_value('policy_node', 'policy')
     if not policy and not simulated:
         raise ConfigError(
-            "the argument 'policy' is empty, and no policy drives a real robot (sim:=false) by default; add "
-            'policy:=FILE, or set policy for policy_node in the file given as params.'
+            "the argument 'policy' is empty, but a real robot (sim:=false) has no default policy; add policy:=FILE, or "
+            "set the parameter 'policy' of policy_node in the parameter file (params)."
         )
     if request['policy']:
         parameters['policy'] = request['policy']
@@ -150,8 +151,8 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
     if follow:
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
         if request.file_value('policy_node', 'auto_recover') is None:
-            # Writing a large checkpoint can hold up all processes for longer than the watchdog allows. Only a simulated
-            # robot has a trainer beside it, and its run continues with the next state.
+            # Writing a large checkpoint can delay all processes for longer than the watchdog allows. Policies from
+            # training only run on a simulated robot, which may continue at the next state.
             parameters['auto_recover'] = True
     # control.yaml arms the robot automatically, so only a simulated one gets it.
     files = ['policy_node.yaml', *(['control.yaml'] if simulated else [])]
@@ -168,7 +169,7 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
 
 
 def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: bool) -> NodeDescription:
-    """Describe trainer_node; with ``followed``, policy_node uses its policies and the run needs it."""
+    """Describe trainer_node; if ``followed``, policy_node uses its policies, and the run ends without it."""
     parameters = _trainer_parameters(request, run_folder) | _clock(request)
     if request.robot:
         parameters['task'] = request.robot
@@ -183,7 +184,7 @@ def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: b
 
 
 def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
-    """Describe view_node; it shows sim_node's robot, or by default a real robot's description."""
+    """Describe view_node; it shows the robot of sim_node, or a real robot from its ``robot_description``."""
     check_page_is_installed()
     shown = request.robot or (request.env('sim_node') if simulated else request['env'])
     parameters: dict[str, ParameterValue] = {'model': shown} if shown else {}
@@ -193,7 +194,7 @@ def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
 
 
 def _view_port(request: RunRequest) -> int:
-    """Return the port of the first page: from the argument, the parameter files or the default, in this order."""
+    """Return the port of the first page: of the argument, else of the parameter files, else the default."""
     given = request['view_port'] or request.file_value('view_node', 'port')
     return whole_number('view_port', str(given)) if given else VIEW_PORT
 
@@ -201,7 +202,7 @@ def _view_port(request: RunRequest) -> int:
 def _node(
     request: RunRequest, name: str, files: list[str], parameters: Mapping[str, ParameterValue], **options: Any
 ) -> NodeDescription:
-    """Describe a node with its shipped parameter files, the user's file and the arguments, in this order."""
+    """Describe a node with its shipped parameter files, the user's file, and the parameters that arguments set."""
     own = [str(Path(request['params']).expanduser())] if request['params'] else []
     return NodeDescription(
         name,
@@ -228,13 +229,13 @@ def _trainer_parameters(request: RunRequest, run_folder: str) -> dict[str, Param
 
 
 def _env_and_seed(request: RunRequest) -> dict[str, ParameterValue]:
-    """Return environment and seed if arguments set them; otherwise the parameter files decide."""
+    """Return the parameters ``env`` and ``seed`` if arguments set them; otherwise the parameter files decide."""
     env: dict[str, ParameterValue] = {'env': request['env']} if request['env'] else {}
     return env | ({'seed': whole_number('seed', request['seed'])} if request['seed'] else {})
 
 
 def _robot_and_driver(request: RunRequest) -> dict[str, ParameterValue]:
-    """Return the robot if an argument sets it, and whether it is driven: from the argument, the files, or true."""
+    """Return the parameters ``task`` and ``drive`` that follow from arguments; otherwise the parameter files decide."""
     chosen = request['robot'] or (request['env'] and request.file_value('sim_node', 'task'))
     parameters: dict[str, ParameterValue] = {'task': request['robot']} if chosen else {}
     if request['drive']:
@@ -249,7 +250,7 @@ def _clock(request: RunRequest) -> dict[str, ParameterValue]:
 
 
 def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValue]) -> bool:
-    """Whether sim_node will publish ``/clock``: by ``publish_clock``, else by ``use_sim_time``."""
+    """Whether sim_node will publish ``/clock``, by ``publish_clock`` or, if that is not set, by ``use_sim_time``."""
     for name in ('publish_clock', 'use_sim_time'):
         value = parameters.get(name, request.file_value('sim_node', name))
         if value is not None:
@@ -258,7 +259,7 @@ def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValu
 
 
 def _autostart(request: RunRequest, node: str) -> dict[str, ParameterValue]:
-    """Return whether a node starts working by itself: from the argument, the parameter files, or true."""
+    """Return the parameter ``autostart``: of the argument, else of the parameter files, else true."""
     if request['autostart']:
         return {'autostart': request.true('autostart')}
     return {} if request.file_value(node, 'autostart') is not None else {'autostart': True}
@@ -269,7 +270,7 @@ def _command_remap(request: RunRequest) -> tuple[tuple[str, str], ...]:
 
 
 def _run_folder(request: RunRequest) -> str:
-    """Return the absolute path of the run folder; policy_node must know the folder from which it may load policies."""
+    """Return the absolute path of the run folder, which policy_node also needs to load policies from there."""
     check_training_is_installed()
     from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
 
@@ -286,20 +287,27 @@ def _check_combination(request: RunRequest, *, simulated: bool, training: bool) 
         )
     if request['drive'] and not request.robot:
         raise ConfigError(
-            "the argument 'drive' is set, but only a task's robot can be driven; add robot:=quadruped, for example."
+            "the argument 'drive' is set, but only a task's robot can be driven; add a robot, for example "
+            'robot:=quadruped, or omit the argument.'
         )
     if request.true('drive') and not simulated:
-        raise ConfigError("the argument 'drive' is true, but only a simulated robot (sim:=true) is driven. Omit it.")
+        raise ConfigError(
+            "the argument 'drive' is true, but only a simulated robot (sim:=true) can be driven; omit the argument."
+        )
     duration = seconds('duration', request['duration'])
     if duration and not simulated:
         raise ConfigError(
             f"the argument 'duration' is {duration:g}, but only a run with a simulated robot (sim:=true) ends by "
-            'itself. Omit it.'
+            'itself; omit the argument.'
         )
     if request['view_port'] and not request.true('view'):
         raise ConfigError(
-            f"the argument 'view_port' is '{request['view_port']}', but no page is served; add view:=true."
+            f"the argument 'view_port' is '{request['view_port']}', but no page is served; add view:=true, or omit the "
+            'argument.'
         )
     for name in ('steps', 'run_dir'):
         if request[name] and not training:
-            raise ConfigError(f"the argument '{name}' is '{request[name]}', but nothing is trained; add train:=true.")
+            raise ConfigError(
+                f"the argument '{name}' is '{request[name]}', but nothing is trained; add train:=true, or omit the "
+                'argument.'
+            )

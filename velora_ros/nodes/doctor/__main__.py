@@ -24,7 +24,7 @@ from velora_ros.policy.golden_trace import with_golden_trace
 from velora_ros.recordings.mcap_reader import Recording, read_recording
 from velora_ros.utils.output import write_line
 
-NO_POLICY = 'no problem was found; give a policy to check whether the robot is ready for it'
+NO_POLICY = 'no problem was found; to check whether the robot is ready for a policy, give the policy'
 READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         findings.append(check_policy(arguments.policy, policy))
     else:
-        findings.append(Finding('note', 'policy', 'robot', 'without a policy, names, pose and period are unknown.'))
+        text = 'without a policy, the expected names, pose and period are unknown.'
+        findings.append(Finding('note', 'policy', 'robot', text))
     if arguments.recording:
         findings += _examine(arguments, read_recording(arguments.recording), robot, namespace)
     else:
@@ -96,7 +97,7 @@ def _examine_live(arguments: argparse.Namespace, robot: ExpectedRobot | None, na
         recording = listener.collect(arguments.seconds)
         findings = _examine(arguments, recording, robot, namespace)
         findings += [
-            Finding('note', 'publishers', topic, f'it has {count} publishers; is an old driver still running?')
+            Finding('note', 'publishers', topic, f'it has {count} publishers; check that no old driver still runs.')
             for topic, count in listener.publishers.items()
             if count > 1 and recording.channels[topic].type == 'sensor_msgs/msg/JointState'
         ]
@@ -111,12 +112,15 @@ def _ask(
     if robot is None or not robot.joints:
         return []
     if arguments.move is None:
-        text = 'not checked; --move asks for each joint to be moved.'
+        text = 'not checked; with --move, you are asked to move each joint.'
         return [Finding('note', 'order', 'joints', text)]
     known = {joint.name: joint for joint in robot.joints}
     unknown = [name for name in arguments.move if name not in known]
     if unknown:
-        raise ConfigError(f"--move names '{unknown[0]}', but the policy reads the positions of {', '.join(known)}.")
+        raise ConfigError(
+            f"--move names the joint '{unknown[0]}', but the policy reads the positions of {', '.join(known)}; name "
+            'some of these.'
+        )
     topic = next(source.source.topic for source in robot.sources if source.source.type == JOINTS)
     full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
     names = [name for name in known if any(name in one for one in _names(recording, full))]
@@ -138,9 +142,9 @@ def _directions(recording: Recording, namespace: str) -> dict[str, str]:
 
 def _add_trace(arguments: argparse.Namespace, policy: Policy | None) -> int:
     if policy is None:
-        raise ConfigError('--add-trace needs a policy; give its file.')
+        raise ConfigError('--add-trace is given without a policy; add the path of a policy file.')
     with_golden_trace(policy.file).save(Path(arguments.add_trace))
-    write_line(f'wrote {arguments.add_trace}, the policy with a golden trace')
+    write_line(f'{arguments.add_trace} was written: the policy with a golden trace')
     return READY
 
 

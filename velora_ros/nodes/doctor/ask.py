@@ -1,4 +1,4 @@
-"""Ask for joints to be moved, and compare with the joint states."""
+"""Asks the user to move joints by hand, and compares the moves with the joint states."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ def ask_to_move(
     directions: Mapping[str, str],
 ) -> list[Finding]:
     """
-    Ask for each joint to be moved in its positive direction, and check the change of the joint states.
+    Ask the user to move each joint in its positive direction, and check how the joint states change.
 
     Args:
-        listener: listens to the robot.
+        listener: receives the robot's messages.
         topic: the topic of the joint states.
-        joints: the joints to ask for.
-        patience: how long to wait for each move [s].
+        joints: the joints to be moved.
+        patience: longest wait for each move [s].
         names: all joints of the robot.
         directions: the positive direction of joints in words, by name.
     """
@@ -65,5 +65,8 @@ def _ask_for(
             finding = judge_move(joint, names, moved)
             write_line(f'  {finding.level}: {finding.text}')
             return finding
-    text = f'no joint was moved within {patience:g} s; order and sign of this joint are not known.'
+    text = (
+        f'no joint was moved within {patience:g} s, so the order and the sign of this joint are not known; try again, '
+        'with a longer --patience if needed.'
+    )
     return Finding('mend', 'order', joint.name, text)

@@ -1,4 +1,4 @@
-"""From raw messages to arrays: times, joint states, inertial sensors."""
+"""Converts raw messages to arrays: the times of messages, joint states, inertial sensors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from velora_ros.recordings.messages import RawMessage
 
 
 def decode(messages: Sequence[RawMessage], kind: str) -> list[Any]:
-    """Return the messages of a type."""
+    """Deserialise raw messages of the type ``kind``."""
     message = interface_class(kind)
     return [deserialize_message(one.data, message) for one in messages]
 
@@ -23,9 +23,9 @@ def times_of(messages: Sequence[RawMessage], decoded: Sequence[Any], begin: int)
     Return the times at which messages were measured and received.
 
     Args:
-        messages: the messages as received.
-        decoded: the same messages, decoded.
-        begin: the time that becomes zero [ns].
+        messages: the raw messages.
+        decoded: the same messages, deserialised.
+        begin: the time that becomes zero in the result [ns].
     """
     stamps = [to_nanoseconds(one.header.stamp) if hasattr(one, 'header') else 0 for one in decoded]
     return Times(
@@ -58,14 +58,24 @@ def imu_samples(messages: Sequence[RawMessage], decoded: Sequence[Any], begin: i
 
 
 def newest_positions(message: Any) -> dict[str, float]:
-    """Return the positions in a joint state by name."""
+    """Return the positions in a joint state by name [rad or m]; empty if the message has no positions."""
     if len(message.position) != len(message.name):
         return {}
     return {name: float(value) for name, value in zip(message.name, message.position, strict=True)}
 
 
 def resampled(times: Array, values: Array, grid: Array) -> Array:
-    """Return values, shape (n, k), on a grid of times: the latest value before each; shape (m, k)."""
+    """
+    Return values at other times: for each time the latest value that is not later.
+
+    Args:
+        times: the times of the values, shape (n,) [s].
+        values: the values, shape (n, k).
+        grid: the other times, shape (m,) [s].
+
+    Returns:
+        The values at these times, shape (m, k).
+    """
     places = np.clip(np.searchsorted(times, grid, side='right') - 1, 0, len(times) - 1)
     found: Array = values[places]
     return found

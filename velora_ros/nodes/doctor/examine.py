@@ -1,4 +1,4 @@
-"""Run the checks on a robot's messages, live or recorded, against the expectations of its policy."""
+"""Runs the checks on a robot's messages, live or recorded, against the expectations of its policy."""
 
 from collections.abc import Sequence
 
@@ -30,8 +30,8 @@ class Examination:
         recording: the received or recorded messages.
         robot: the policy's expectations; None without a policy.
         namespace: the robot's namespace, such as ``/robot``; ``/`` is the root.
-        anywhere: whether the robot is not in its start pose.
-        command_topic: the topic of its commands.
+        anywhere: whether the robot may be in any pose; otherwise it must be upright in its start pose.
+        command_topic: the topic of the robot's commands.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Examination:
             self._check_response(self._robot)
         if not self.findings:
             self.findings.append(
-                Finding('mend', 'topics', 'robot', 'no message arrived; start the driver, and check ROS_DOMAIN_ID.')
+                Finding('mend', 'topics', 'robot', 'no message arrived; start the driver, or check ROS_DOMAIN_ID.')
             )
         return self.findings
 
@@ -78,16 +78,17 @@ class Examination:
         channel = self._recording.channels.get(topic)
         messages = self._recording.of(topic)
         if channel is not None and channel.type not in (kind, f'{kind}Stamped', kind.removesuffix('Stamped')):
-            text = f"it has {channel.type}, but the policy reads {kind}; set 'observation.{source.source.name}.type'."
+            option = f"'observation.{source.source.name}.type'"
+            text = f'its type is {channel.type}, but the policy reads {kind}; set {option}.'
             self._add('mend', 'type', topic, text)
         elif messages:
             self._check_topic(topic, channel.type if channel else kind, source)
         elif source.may_be_silent:
-            self._add('note', 'topic', topic, f'no {kind} arrived: no node publishes commands.')
+            self._add('note', 'topic', topic, f'no {kind} arrived, because no node publishes commands.')
         else:
             others = [name for name, one in self._recording.channels.items() if one.type == kind]
-            hint = f" '{others[0]}' has this type: set 'observation.{source.source.name}.topic'." if others else ''
-            self._add('mend', 'topic', topic, f'no {kind} arrived, but the policy reads it; start its driver.{hint}')
+            hint = f", or set 'observation.{source.source.name}.topic' to '{others[0]}'" if others else ''
+            self._add('mend', 'topic', topic, f'no {kind} arrived, but the policy reads it; start its driver{hint}.')
             if kind == STATES and others:
                 self._check_names(others[0], source, robot)
 
@@ -115,14 +116,14 @@ class Examination:
             self.findings += check_gravity(topic, samples, needs_orientation=reads, upright=not self._anywhere)
 
     def _check_length(self, topic: str, lengths: Sequence[int], source: ExpectedSource) -> None:
-        """Check the length of the vectors, if the policy reads them by index."""
+        """Check the length of a topic's vectors, if the policy reads them by index."""
         if not all(text.isdecimal() for text in source.fields):
             return
         places = [int(text) for text in source.fields]
         is_whole = places == list(range(len(places)))
         wrong = [n for n in lengths if n < max(places) + 1 or (is_whole and n != len(places))]
         if wrong:
-            text = f'its vectors have {wrong[0]} numbers, but the policy reads {len(places)}: it is another robot.'
+            text = f'its vectors have {wrong[0]} numbers, but the policy reads {len(places)}: it is a different robot.'
             self._add(
                 'mend', 'names', topic, f"{text} Use that robot's policy, or choose numbers with 'observation.fields'."
             )
@@ -141,13 +142,13 @@ class Examination:
         at_rest = samples.before(self._armed)
         anywhere = self._anywhere or len(at_rest.times) < FEWEST_AT_REST or at_rest.moves
         if anywhere and not self._anywhere:
-            text = 'the robot moves, so its pose is only compared with the positions in training.'
+            text = 'the robot moves, so its pose is compared only with the positions in training.'
             self._add('note', 'pose', topic, text)
         self.findings += check_positions(self._robot.joints, samples if anywhere else at_rest, anywhere=anywhere)
         self.findings += check_velocities([name for name in source.joints if name in samples.names], samples)
 
     def _check_names(self, topic: str, source: ExpectedSource, robot: ExpectedRobot) -> None:
-        """Compare the names on another topic that may be the robot's."""
+        """Compare the joint names on another topic, which may be the robot's, with the policy's."""
         messages = self._recording.of(topic)
         if messages:
             samples = joint_samples(messages, decode(messages, STATES), self._begin)
@@ -157,10 +158,10 @@ class Examination:
         """Check that the commanded joints exist, if the robot's joint states are known."""
         if self._joints is not None and (missing := [n for n in robot.commanded if n not in self._joints.names]):
             shown = ', '.join(missing[:3]) + (f', ... ({len(missing)})' if len(missing) > 3 else '')
-            text = f'the policy commands {shown}, which the joint states do not have; see command.fields.'
+            text = f'the policy commands {shown}, but the joint states do not have this; set command.fields.'
             self._add('mend', 'names', self._full(self._command_topic), text)
 
-    # --- commands and what they did ----------------------------------------------------------------------------------
+    # --- responses to commands ---------------------------------------------------------------------------------------
 
     def _check_response(self, robot: ExpectedRobot) -> None:
         topic, samples = self._full(self._command_topic), self._joints
@@ -195,7 +196,7 @@ class Examination:
 
 
 def _commands(message: object, robot: ExpectedRobot) -> list[float] | None:
-    """Return the commands in a message, in the order of the policy's actions; None if they are other commands."""
+    """Return the commands in a message, in the order of the policy's actions; None if they are for other joints."""
     if hasattr(message, 'data'):
         values = list(message.data)
         return values if len(values) == len(robot.commanded) else None
@@ -206,7 +207,7 @@ def _commands(message: object, robot: ExpectedRobot) -> list[float] | None:
 
 
 def _full_type(kind: str) -> str:
-    """Return the full name of a type, ``package/msg/Name``; the name itself if it is not installed."""
+    """Return the full name of a type, ``package/msg/Name``; ``kind`` itself if the type is not installed."""
     try:
         message = message_class(kind)
     except ConfigError:

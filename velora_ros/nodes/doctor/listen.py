@@ -1,4 +1,4 @@
-"""Listens to a robot's topics for some seconds; what was received has the form of a recording. Nothing is published."""
+"""Receives the messages of a robot's topics for some seconds, as a recording. Nothing is published."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +21,11 @@ LATCHED = QoSDurabilityPolicy.TRANSIENT_LOCAL
 
 class Listener:
     """
-    Listens to every topic that describes a robot, and to named ones.
+    Subscribes to all topics that describe a robot, and to the topics that are named.
 
     Args:
         namespace: the robot's namespace; ``''`` is the root.
-        named: topics that the policy reads, or that contain its commands.
+        named: the topics that the policy reads, and the topic of its commands.
     """
 
     def __init__(self, namespace: str, named: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ class Listener:
         """Number of publishers of each topic."""
 
     def collect(self, seconds: float) -> Recording:
-        """Return the messages of these seconds, counted from the first one; none if none arrives in this time."""
+        """Return the messages of ``seconds`` from the first one on; stop if none arrives within ``seconds``."""
         messages: list[RawMessage] = []
         began = time.monotonic()
         for one in self.until(lambda: time.monotonic() > began + seconds):
@@ -51,7 +51,7 @@ class Listener:
         return Recording(dict(self._channels), messages, complete=True)
 
     def until(self, done: Callable[[], bool]) -> Iterator[RawMessage]:
-        """Yield messages as they arrive until ``done()``."""
+        """Yield messages as they arrive, until ``done()`` is true."""
         look = 0.0
         while not done():
             if time.monotonic() > look:
@@ -62,7 +62,7 @@ class Listener:
             time.sleep(WAIT_S)
 
     def close(self) -> None:
-        """Leave the ROS graph."""
+        """Destroy the nodes and shut ROS down."""
         for node in (self._inlet, self._node):
             node.destroy_node()
         rclpy.utilities.try_shutdown()
@@ -75,7 +75,7 @@ class Listener:
                 try:
                     message = interface_class(kind)
                 except (ImportError, AttributeError, ValueError):
-                    continue  # its type is not installed, which the check of types reports
+                    continue  # the type is not installed, which the check of types reports
                 self._channels[topic] = Channel(topic, kind, '')
                 ends = self._node.get_publishers_info_by_topic(topic)
                 latched = bool(ends) and all(end.qos_profile.durability == LATCHED for end in ends)

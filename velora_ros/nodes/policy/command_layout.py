@@ -1,8 +1,8 @@
 """
-A Float64MultiArray with more than the command: blocks of one number for each action, in a given order.
+A Float64MultiArray with more than the command: blocks with one number for each action, in a given order.
 
-With stiffness and damping in it, a robot gets the gains of training with every command, and the fallback ``damp`` can
-be sent: no stiffness, and the damping of the policy file.
+If the blocks include stiffness and damping, every command sends the robot the gains of training. The fallback ``damp``
+is then possible: no stiffness, and the damping of the policy file.
 """
 
 from array import array
@@ -30,7 +30,8 @@ class BlockEncoder:
         kind: the type of the command's messages.
 
     Raises:
-        ConfigError: a block is unknown or given twice, the command's own is missing, or gains are not known.
+        ConfigError: a block is unknown or given twice, the block of the command is missing, or the policy file has no
+            gains.
     """
 
     def __init__(self, spec: PolicySpec, layout: Sequence[str], interface: str, *, kind: str = VECTOR) -> None:
@@ -42,7 +43,7 @@ class BlockEncoder:
         for gain in (block for block in GAINS if block in blocks):
             values = getattr(spec.contract.command, gain) if spec.contract is not None else ()
             if not values:
-                raise ConfigError(f"'command.layout' has '{gain}', which is not in the policy file; omit it.")
+                raise ConfigError(f"'command.layout' has '{gain}', which is not in the policy file; omit this block.")
             blocks[gain] = list(values)
         self._head = serialize_message(Float64MultiArray(data=[0.0] * count * len(layout)))[: -8 * count * len(layout)]
         self._place, self._count = layout.index(interface) * count, count
@@ -51,11 +52,11 @@ class BlockEncoder:
         self._limp = array('d', [value for block in layout for value in limp[block]])
 
     def encode(self, command: Command) -> bytes:
-        """Return the bytes of the message for a command."""
+        """Return the bytes of the message for a command, one number for each action."""
         return self._with(self._values, command)
 
     def damp(self, command: Command) -> bytes:
-        """Return the bytes of the message with which only the damping acts on the joints."""
+        """Return the bytes of a message with zero stiffness, so that only the damping acts on the joints."""
         return self._with(self._limp, command)
 
     def _with(self, values: 'array[float]', command: Command) -> bytes:

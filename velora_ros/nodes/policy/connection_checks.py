@@ -17,7 +17,7 @@ from rclpy.subscription import Subscription
 from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.nodes.ros.message_types import canonical_type
 
-# Maximum number of other topics that are named, and maximum number that are checked.
+# Maximum number of other topics that a message names, and maximum number that are checked.
 _NAMED, _CHECKED = 3, 8
 # Topics whose names are at least this similar (by difflib's measure) may be meant to be the same.
 _SIMILAR = 0.6
@@ -31,7 +31,7 @@ _NOT_YET_KNOWN = '_NODE_NAME_UNKNOWN_'
 
 
 class Endpoint(NamedTuple):
-    """One end of a topic: the node's full name, the type of its messages, and why it is incompatible, if it is."""
+    """A publisher or subscriber: its node's full name, its message type, and why its QoS is incompatible, or ``''``."""
 
     node: str
     kind: str
@@ -39,7 +39,16 @@ class Endpoint(NamedTuple):
 
 
 class SourceConnection(NamedTuple):
-    """A topic from which observations are read: source, topic as given, full type, subscription, contradictions."""
+    """
+    A topic from which observations are read.
+
+    Args:
+        name: the name of the source.
+        topic: the topic as it was configured.
+        kind: the full message type.
+        subscription: the node's subscription.
+        contradictions: detects publishers that contradict each other.
+    """
 
     name: str
     topic: str
@@ -88,7 +97,10 @@ def commands_not_received(
 
 def commands_partly_received(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
     """Return the warning that some subscribers receive no commands because they expect another type."""
-    return f"some subscribers of '{topic}' receive nothing: {_take(others)}, but this node sends {kind}"
+    return (
+        f"some subscribers of '{topic}' receive nothing: {_take(others)}, but this node sends {kind}; set "
+        "'command.type' if one of them is the robot"
+    )
 
 
 def source_not_received(
@@ -119,12 +131,12 @@ def contradiction_warning(topic: str, publishers: Sequence[str], signal: str, fi
     """Return the warning about publishers of a topic that send different values of one signal."""
     return (
         f"'{topic}' has publishers that contradict each other about '{signal}' ({first:.3g} and {second:.3g}): "
-        f'{" and ".join(publishers)}; stop the one that is not needed'
+        f'{" and ".join(publishers)}; stop all but one'
     )
 
 
 def similar(topic: str, others: Iterable[str]) -> list[str]:
-    """Return the topics that a name may mean: first the same name in another namespace, then the most similar ones."""
+    """Return the topics that ``topic`` may mean: first equal names in other namespaces, then the most similar ones."""
     base = topic.rpartition('/')[2]
     ranked = {}
     for other in others:
@@ -160,7 +172,7 @@ class ConnectionChecks:
         self._before: set[str] = set()  # the problems of the last check
         self._now: set[str] = set()
         self.remark = ''
-        """Which nodes publish the first source, while nothing has arrived from it."""
+        """While nothing has arrived from the first source: which nodes publish its topic."""
         self._contradictions: dict[
             str, tuple[str, int]
         ] = {}  # by source: the warning, and the number of checks for which it remains
@@ -184,7 +196,7 @@ class ConnectionChecks:
         ends = [end.node for end in self._publishers(source.subscription.topic_name, None) if end.kind == source.kind]
         if not ends:
             return 'no node publishes it'
-        return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
+        return f'nothing has arrived yet from {" and ".join(dict.fromkeys(ends))}'
 
     def _is_repeated(self, what: str) -> bool:
         """Record a problem; return whether the last check found it too."""
@@ -204,7 +216,7 @@ class ConnectionChecks:
         kinds = [self._kind, *(kind for kind in self._known.values() if kind != self._kind)]
         elsewhere = {} if here else self._elsewhere(topic, kinds, self._subscribers, any_name=self._kind)
         if waiting and not here and not elsewhere:
-            return ''  # there is no robot at all, which the status reports
+            return ''  # the robot is not running, which the status reports
         return commands_not_received(topic, self._kind, here, elsewhere, self._known)
 
     def _check_source(self, source: SourceConnection, *, waiting: bool) -> str:
@@ -228,14 +240,14 @@ class ConnectionChecks:
         if not several:
             return ''
         if found is None:
-            if checks > 1:  # both agree for a moment, when the robot moves through the other one's values
+            if checks > 1:  # both publishers may agree for a moment while the robot moves
                 self._contradictions[source.name] = text, checks - 1
             return text
         if not self._is_repeated(f'{source.name}:') and not text:
             return ''
         topic = source.subscription.topic_name
         publishers = [end.node for end in self._publishers(topic, None) if end.kind == source.kind]
-        if not text:  # keeps the first values: a warning with new ones would be logged every second
+        if not text:  # keeps the first values: a warning with new values would be logged every second
             text = contradiction_warning(topic, publishers, *found)
         self._contradictions[source.name] = text, _REMEMBERED
         return text
@@ -248,7 +260,7 @@ class ConnectionChecks:
         *,
         any_name: str,
     ) -> dict[str, list[Endpoint]]:
-        """Return the ends of other topics: those with a similar name, and those of type ``any_name`` with any name."""
+        """Return the ends of other topics with a similar name, or with any name if their type is ``any_name``."""
         topics = {name: types for name, types in self._node.get_topic_names_and_types() if name != topic}
         fitting = [name for name, types in topics.items() if set(types) & set(kinds)]
         near = similar(topic, fitting)

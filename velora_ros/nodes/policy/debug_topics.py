@@ -1,4 +1,4 @@
-"""The topics for debugging, ~/debug/...: what the policy read, its hidden state, and its action before the limits."""
+"""The debugging topics ~/debug/...: the policy's observation, hidden state, and action before the limits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +29,12 @@ class DebugTopics:
         return bool(self._wanted)
 
     def publish(self, **values: Callable[[], npt.NDArray[Any]]) -> None:
-        """Publish what has subscribers: observation, hidden state after the step, and the action in SI units."""
+        """
+        Publish the values whose topics have subscribers.
+
+        Args:
+            values: for each of :data:`TOPICS` a function that returns an array: the observation, the hidden state after
+                the step, and the action in SI units.
+        """
         for what in self._wanted:
             self._publishers[what].publish(to_vector(values[what]()))

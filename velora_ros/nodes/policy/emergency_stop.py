@@ -1,5 +1,5 @@
 """
-The emergency stop of policy_node, requested by a topic or a service; nothing is commanded from then on.
+The emergency stop of policy_node, requested by a message or a service call.
 
 :meth:`velora_ros.control.controller.Controller.emergency_stop` latches it as a fault; ``~/clear_fault`` releases it.
 """
@@ -17,7 +17,7 @@ class EmergencyStop:
     """
     Subscribes to ``emergency_stop`` and offers ``~/emergency_stop``.
 
-    It exists as long as the node: a stop counts before a policy is loaded, and while another one loads.
+    It exists as long as the node, so that a stop also counts before a policy is loaded and while another is loading.
 
     Args:
         node: the node.
@@ -38,5 +38,5 @@ class EmergencyStop:
             self._stop()
             response.success, response.message = True, 'emergency stop latched'
         else:
-            response.message = 'false does not release it; call ~/clear_fault.'
+            response.message = 'false does not release the emergency stop; call ~/clear_fault.'
         return response

@@ -1,9 +1,9 @@
 """
-Encode: from a command to the message for the robot, the last of four steps from a state to a command.
+Encoders make the robot's message of a command: the last of four steps from a state to a command.
 
-An encoder has the method ``encode(command) -> message``. Most fill the same message each time; that of a vector
-(``serialised_messages.py``) returns serialised bytes. An encoder with a last message of its own also has ``damp`` or
-``end``; see :func:`encode_last`.
+An encoder has the method ``encode(command) -> message``. Most encoders fill the same message each time; the encoder of
+a vector (``serialised_messages.py``) returns serialised bytes. An encoder whose last message differs also has the
+method ``damp`` or ``end``; see :func:`encode_last`.
 """
 
 from array import array
@@ -29,10 +29,10 @@ Clock = Callable[[], int]
 
 
 class Encoder(Protocol):
-    """Makes the message of a command."""
+    """Makes a message of a command."""
 
     def encode(self, command: Command) -> Any:
-        """Return the message of a command, or its bytes; the next call may change the same message."""
+        """Return the message, or its bytes, for one SI value per action; the next call may change the same message."""
         ...
 
 
@@ -83,14 +83,16 @@ def make_encoder(
         ConfigError: the fields do not fit the message or the policy.
     """
     if stops_within and kind != 'JointTrajectory':
-        raise ConfigError(f"'command.velocities' is for a JointTrajectory, but 'command.type' is {kind}; omit it.")
+        raise ConfigError(
+            f"'command.velocities' is for a JointTrajectory, but 'command.type' is {kind}; omit one of them."
+        )
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
-            f"'command.fields' has {len(fields)} entries, but the policy commands {spec.action_dim}: "
-            f'{", ".join(spec.action_names)}. Give one for each, in this order.'
+            f"'command.fields' has {len(fields)} entries, but the policy has {spec.action_dim} actions: "
+            f'{", ".join(spec.action_names)}. Give one entry for each action, in this order.'
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
-        raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs its own place.")
+        raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; give each action a different entry.")
     if kind not in COMMAND_TYPES:
         actions = CommandedActions.of(spec, interface=interface, fields=fields, frame_id=frame_id, now=now)
         return OwnEncoder(kind, actions, trial=spec.to_si(np.add(spec.action_low, spec.action_high) / 2).tolist())
@@ -141,7 +143,7 @@ def encoder_of(
 
 
 def encode_last(encoder: Encoder, command: Command, fallback: str) -> Any:
-    """Return the message of the last command: without stiffness or speed, if the message has them."""
+    """Return the last message before commands end: it sets the stiffness or the velocities to zero, if it has them."""
     if fallback == DAMP and isinstance(encoder, BlockEncoder):
         return encoder.damp(command)
     if isinstance(encoder, MovingTrajectoryEncoder):
@@ -188,11 +190,11 @@ class TwistEncoder:
 
     Args:
         message: the message to fill.
-        fields: the part of the Twist for each action, such as ``linear.x``.
+        fields: the component of the Twist for each action, such as ``linear.x``.
         now: returns the time of the robot's clock [ns].
 
     Raises:
-        ConfigError: a field is not part of a Twist.
+        ConfigError: a field is not a component of a Twist.
     """
 
     def __init__(self, message: Any, fields: Sequence[str], now: Clock) -> None:
@@ -230,8 +232,8 @@ def _places(spec: PolicySpec, fields: Sequence[str]) -> list[int] | None:
     places = [int(field) if field.isdecimal() else -1 for field in fields]
     if fields and sorted(places) != list(range(len(places))):
         raise ConfigError(
-            f"'command.fields' is {', '.join(fields)}; for a Float64MultiArray it is the index of each action in the "
-            f'message, {f"each of 0 to {spec.action_dim - 1} once" if spec.action_dim > 1 else "0"}.'
+            f"'command.fields' is {', '.join(fields)}; for a Float64MultiArray, give the index of each action in the "
+            f'message: {f"each of 0 to {spec.action_dim - 1} once" if spec.action_dim > 1 else "0"}.'
         )
     return None if places == sorted(places) else places
 
@@ -244,7 +246,7 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
     if len(meanings) != 1:
         raise ConfigError(
-            f'a {kind} has the same interface for all joints; here the interfaces are '
+            f'a {kind} commands all joints through the same interface, but here the interfaces are '
             f'{", ".join(sorted(meanings)) or "unknown"}; '
             "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
         )

@@ -1,4 +1,4 @@
-"""Listens to ``tf`` and ``tf_static``, if their message type is installed, for goals in another frame."""
+"""Reads ``tf`` and ``tf_static``, if their message type is installed, to convert goals from other frames."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def make_frame_tree() -> FrameTree | None:
 
 def listen_to_frames(tree: FrameTree, subscribe: Callable[..., Any], warn: Callable[[str], None]) -> None:
     """
-    Keep a tree up to date.
+    Subscribe to ``tf`` and ``tf_static``, and keep a tree of frames up to date.
 
     Args:
         tree: the frames.
@@ -29,7 +29,7 @@ def listen_to_frames(tree: FrameTree, subscribe: Callable[..., Any], warn: Calla
 
 
 def take(message: Any, tree: FrameTree, warn: Callable[[str], None]) -> None:
-    """Add the transforms of a message to a tree; one that cannot be used is omitted."""
+    """Add the transforms of a message to a tree; warn about each transform that cannot be used."""
     for one in message.transforms:
         place, turn = one.transform.translation, one.transform.rotation
         try:

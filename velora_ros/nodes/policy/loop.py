@@ -58,7 +58,8 @@ class PolicyLoop:
         follow: called with the path of a better policy, when ``follow_trainer`` is set.
 
     Raises:
-        ConfigError: parameters do not fit the policy, or a quality of service is invalid; nothing is left behind.
+        ConfigError: parameters do not fit the policy, or a ``qos_overrides`` parameter is invalid; all topics are
+            destroyed again.
     """
 
     def __init__(
@@ -183,16 +184,16 @@ class PolicyLoop:
 
     @property
     def status(self) -> Status:
-        """State and reason."""
+        """The controller's state and its reason."""
         return self._path.status
 
     def summary(self, path: str) -> str:
-        """Return the line logged when the policy of this file is configured."""
+        """Return the line that is logged when the policy from the file ``path`` is configured."""
         resolve, waits = self._node.resolve_topic_name, len(self.controller.refusals)
         return startup_summary(path, self.policy.spec, self._sources.plans, self._values, resolve, waits=waits)
 
     def apply(self, values: Values) -> None:
-        """Change all settings at once."""
+        """Apply all parameters of the node at once."""
         values = with_contract(values, self.policy.spec)
         self.controller.settings = settings_of(values)
         self.controller.refusals = self._open_confirmations(values)
@@ -203,7 +204,7 @@ class PolicyLoop:
         self._path.publish_status()
 
     def send(self, command: Command | None) -> bool:
-        """Publish a command if there is one, and the controller's status; return whether there was one."""
+        """Publish a command, unless it is None, and the controller's status; return whether a command was published."""
         return self._path.send(command)
 
     def forget(self, cause: str) -> None:
@@ -212,7 +213,7 @@ class PolicyLoop:
         self.controller.reset(cause)
 
     def diagnose(self, path: str) -> None:
-        """Take one of the steps to the next diagnostics; ``path`` is the file of the running policy."""
+        """Do the next part of the work for the diagnostics; ``path`` is the file of the running policy."""
         self._periodic.step(self.policy, path)
 
     def _open_confirmations(self, values: Values) -> list[str]:
@@ -227,13 +228,13 @@ class PolicyLoop:
 
     def swap(self, policy: Policy) -> None:
         """
-        Continue with another policy, from a fresh hidden state; the same policy continues without a change.
+        Replace the policy and reset the hidden state; do nothing if it is the same policy.
 
         Raises:
-            SpecError: its specification differs, or the node was cleaned up.
+            SpecError: the policy's specification differs, or the node was cleaned up.
         """
         if self._destroyed:
-            raise SpecError('the node was cleaned up in the meantime.')
+            raise SpecError('the node was cleaned up while the policy was loading; configure it again.')
         check_same_spec(policy.spec, self.policy.spec)
         old, new = self.policy.content, policy.content
         if (old.digest, old.converted_units) == (new.digest, new.converted_units):
@@ -256,6 +257,6 @@ class PolicyLoop:
 
 
 def _normalisation(policy: Policy) -> Normalisation | None:
-    """Return mean and inverse deviation of each observation in training; a policy of another library has none."""
+    """Return each observation's mean and inverse deviation in training; None for a policy of another library."""
     tensors = getattr(policy.content, 'tensors', None)
     return (tensors['normalisation.offset'], tensors['normalisation.scale']) if tensors else None

@@ -6,17 +6,17 @@ from velora_ros.control import Controller
 from velora_ros.nodes.policy.state_to_command import StateToCommand
 from velora_ros.nodes.ros.timers import Timers
 
-# A silence is confirmed after this share of the watchdog's timeout, by which the fault is latched later.
+# The watchdog checks for silence a second time after this share of its timeout; the fault is latched that much later.
 SECOND_LOOK = 0.05
 
 
 class LoopTimers:
     """
-    Calls what must happen without a new state.
+    Runs the timers whose work must not wait for a new state.
 
     Args:
         timers: the node's timers.
-        controller: says when a check can next have a result.
+        controller: gives the times of the next checks.
         path: sends the commands.
     """
 
@@ -35,7 +35,7 @@ class LoopTimers:
 
     def _on_watchdog(self) -> None:
         """
-        Check for silence, then again when the newest state could next be too old: few checks, but none too late.
+        Check for silence, and set the next check to the moment when the newest state becomes too old.
 
         A fault needs two checks in a row that find silence: between them, a process that was blocked itself reads the
         queued states.

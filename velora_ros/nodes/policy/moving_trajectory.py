@@ -1,4 +1,4 @@
-"""A JointTrajectory whose joints arrive with a speed and then stop, for controllers that use velocities."""
+"""Makes a JointTrajectory with velocities: the joints pass the command while moving, and then stop."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -9,13 +9,13 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.message_types import interface_class
 
 NANOSECONDS = 1e9
-# After a pause of more periods than this the joints rest at the last command.
+# After a pause of more periods than this, the joints are at rest at the last command.
 _PAUSE_PERIODS = 2.0
 
 
 class MovingTrajectoryEncoder:
     """
-    Encodes positions as a JointTrajectory of two points: the target of the joints, and where they come to rest.
+    Encodes positions as a JointTrajectory of two points: the command, and the position at which the joints stop.
 
     A joint that moves from its last command to the next one within the period arrives with the speed of this motion,
     ``v = (p - p_last) / T``, and stops within another period at ``p + v T / 2``, with a constant deceleration. The
@@ -29,7 +29,7 @@ class MovingTrajectoryEncoder:
         interface: the commanded interface.
 
     Raises:
-        ConfigError: it is not position.
+        ConfigError: the interface is not position.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class MovingTrajectoryEncoder:
         if interface != 'position':
             raise ConfigError(
                 f"'command.velocities' is for positions, but the JointTrajectory commands the interface '{interface}'; "
-                f'omit it.'
+                "omit 'command.velocities'."
             )
         self._message, self._period, self._bounds, self._now = message, period, list(bounds), now
         self._moving, self._resting = trajectory_point(period), trajectory_point(2 * period)
@@ -60,7 +60,7 @@ class MovingTrajectoryEncoder:
         return self._filled(command, speeds, rest)
 
     def end(self, command: Command) -> Any:
-        """Return the message of the last command, at which the joints rest."""
+        """Return the message of the last command, one position [rad or m] per joint; the joints stop there."""
         self._last = None
         return self._filled(command, [0.0] * len(command), command)
 
@@ -73,7 +73,7 @@ class MovingTrajectoryEncoder:
 
 
 def trajectory_point(seconds: float) -> Any:
-    """Return an empty point of a JointTrajectory, this time after its start [s]."""
+    """Return a point of a JointTrajectory without values, to be reached ``seconds`` after its start [s]."""
     point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')()
     whole = int(seconds)
     point.time_from_start.sec, point.time_from_start.nanosec = whole, round((seconds - whole) * NANOSECONDS)

@@ -2,18 +2,18 @@
 Runs a trained policy on a robot: states in, commands out, in real time. A lifecycle node.
 
 Subscribes:
-    joint_states (sensor_msgs/JointState): the robot's state, when every name of the policy is a joint signal.
-    observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
-        With ``observation.sources`` these topics instead: Imu, Odometry, Twist, TwistStamped and any other message.
+    joint_states (sensor_msgs/JointState): the robot's state, if every observation of the policy is a joint signal.
+    observation (std_msgs/Float64MultiArray): the observation as a vector, otherwise.
+    the topics in ``observation.sources`` instead, if it is set: Imu, Odometry, Twist or any other message type.
     reset (std_msgs/Empty): the robot was moved to another place; resets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers may have any reliability
-        and durability; a true that was latched on the topic before this node started is received too.
+        and durability; a transient-local true that was published before this node started is received too.
     tf, tf_static (tf2_msgs/TFMessage): for goals in a frame other than the robot's, if tf2_msgs is installed.
-    policy_update (std_msgs/String): the path of the first policy or of a better one; only with ``follow_trainer``.
+    policy_update (std_msgs/String): the path of the first policy or of a better policy; only with ``follow_trainer``.
 
 Publishes:
     command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
-        bounds, in the policy's action order or that of ``command.fields``.
+        bounds, in the policy's action order or in the order of ``command.fields``.
     ~/status (diagnostic_msgs/DiagnosticStatus): state, fault, or the reason for not commanding; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): rate, latency, input age, counters, policy; once a second.
     ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while there are subscribers.
@@ -75,7 +75,7 @@ Transition = Callable[['PolicyNode', LifecycleState], None]
 
 
 def _transition(method: Transition) -> Callable[['PolicyNode', LifecycleState], TransitionCallbackReturn]:
-    """Make a transition fail with the message of its error; rclpy would discard the exception."""
+    """Make a transition that raises fail, and report the error; rclpy itself would discard the exception."""
 
     @wraps(method)
     def guarded(self: 'PolicyNode', state: LifecycleState) -> TransitionCallbackReturn:
@@ -97,7 +97,7 @@ class PolicyNode(LifecycleNode):
     The lifecycle node; see the module's docstring for its interface.
 
     Raises:
-        ConfigError: a parameter is wrong, or autostart failed; the message says why.
+        ConfigError: a parameter is invalid, or autostart failed; the message says why.
     """
 
     def __init__(self) -> None:
@@ -133,17 +133,17 @@ class PolicyNode(LifecycleNode):
             self._diagnostics.publish_status(self._status)
 
     def close(self) -> None:
-        """Stop the robot before the process ends."""
+        """Send the fallback command and stop commanding, before the process ends."""
         if self._loop is not None and self._loop.active:
             self._loop.stop()
 
     def destroy_node(self) -> None:
-        """Release everything immediately, so that the node leaves the ROS graph even if the process continues."""
+        """Destroy the node at once, so that it leaves the ROS graph even if the process continues."""
         super().destroy_node()  # type: ignore[no-untyped-call]
         release_state_machine(self)
 
     def fail(self, reason: str) -> None:
-        """Report why a transition failed: with autostart the process ends with the reason, otherwise it is logged."""
+        """Record why a transition failed, and log it; with autostart, the process ends with this reason instead."""
         self._failure = reason
         if not self._autostarting:
             self.get_logger().error(reason)
@@ -182,7 +182,7 @@ class PolicyNode(LifecycleNode):
 
     @_transition
     def on_cleanup(self, state: LifecycleState) -> None:
-        """Release policy and topics; a latched fault remains."""
+        """Release the policy and its topics; a latched fault remains."""
         self._release()
 
     @_transition

@@ -1,4 +1,4 @@
-"""The topics from which policy_node reads observations: the decoder, newest values and subscription of each."""
+"""The topics from which policy_node reads observations, each with its decoder, newest values and subscription."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -44,10 +44,10 @@ class ObservationTopic:
     One topic from which observations are read.
 
     Args:
-        plan: the fields that are read from it.
-        decoder: reads its messages.
-        values: its newest values.
-        kind: the class of its messages.
+        plan: the source and the fields that are read from it.
+        decoder: reads the messages.
+        values: the newest values of the topic.
+        kind: the class of the messages.
     """
 
     plan: SourcePlan
@@ -57,22 +57,22 @@ class ObservationTopic:
 
     @property
     def source(self) -> Source:
-        """The source."""
+        """The source that the topic belongs to."""
         return self.plan.source
 
     @property
     def full_type(self) -> str:
-        """The type of its messages, as the graph has it."""
+        """The full type of its messages, such as ``sensor_msgs/msg/Imu``."""
         return f'{self.kind.__module__.partition(".")[0]}/msg/{self.kind.__name__}'
 
     def store(self, message: Any, now: int) -> int | None:
         """
-        Decode a message at a time of the robot's clock [ns] and store its values.
+        Decode a message and store its values; ``now`` is the time of the robot's clock [ns].
 
-        Returns: The time of measurement [ns] if it completes a state, otherwise None.
+        Returns: The time of measurement [ns] if the message completes a state, otherwise None.
 
         Raises:
-            ObservationError: it cannot be used; until one can, the values cannot be read.
+            ObservationError: the message cannot be used; the values are unavailable until a usable message arrives.
         """
         try:
             stamp, values = self.decoder.decode(message, now)
@@ -82,19 +82,25 @@ class ObservationTopic:
             raise
 
     def subscribe(self, subscribe: Callable[..., Subscription], callback: Callable[[Any], None]) -> Subscription:
-        """Create its subscription by ``subscribe(row, callback, topic_name=..., kind=..., raw=...)`` and return it."""
+        """
+        Create and return the topic's subscription.
+
+        Args:
+            subscribe: creates it, ``subscribe(row, callback, topic_name=..., kind=..., raw=...)``.
+            callback: called with each message, or with its bytes if :attr:`is_raw`.
+        """
         row = 'joint_states' if self.source.type == JOINTS else 'observation'
         return subscribe(row, callback, topic_name=self.source.topic, kind=self.kind, raw=self.is_raw)
 
     @property
     def is_raw(self) -> bool:
-        """Whether the decoder takes the bytes of messages."""
+        """Whether the decoder reads the bytes of messages."""
         return isinstance(self.decoder, JointStateDecoder | ImuDecoder)
 
 
 class ObservationTopics:
     """
-    All topics from which observations are read, the triggering one first.
+    All topics from which observations are read, the trigger first.
 
     Args:
         names: the policy's observation names.
@@ -132,7 +138,7 @@ class ObservationTopics:
 
     @property
     def plans(self) -> list[SourcePlan]:
-        """The fields that are read from each source, the trigger's first."""
+        """The fields that are read from each source; the source of the trigger comes first."""
         return self._plan.sources
 
     @property
@@ -144,7 +150,7 @@ class ObservationTopics:
         self, begins: Callable[[int], bool], last_action: npt.NDArray[np.float64] | None = None
     ) -> NewestValues | Observation:
         """
-        Return the object that merges the newest values of all topics; of joint states alone, their own values.
+        Return the object that merges the newest values of all topics; if joint states suffice, their values themselves.
 
         Args:
             begins: as in :class:`Observation`.
@@ -177,7 +183,7 @@ class ObservationTopics:
         }
 
     def forget_states(self) -> None:
-        """Drop the values that describe the robot; keep those without an age limit (``max_age_s`` 0), as of a goal."""
+        """Drop the values of all sources except goals, the sources without an age limit (``max_age_s`` 0)."""
         for topic in self._topics:
             if topic.source.name not in self.frames.goals:
                 topic.values.forget()
@@ -192,7 +198,7 @@ class ObservationTopics:
 
 
 def _apply_name_where_it_exists(plans: Sequence[SourcePlan], name: str) -> None:
-    """If one name is given for all fields, apply it to the sources whose messages have a field of this name."""
+    """Apply a name that is given for all fields only to sources whose messages have a field of this name."""
     if name in ('', REFUSE) or number_of(name) is not None:
         return
     lacking = [one for one in plans if one.source.type == JOINTS or not has_number(one.source.type, name)]
@@ -206,12 +212,12 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: SourceFrames, *, is_tr
     if source.type == JOINTS:
         if source.missing or source.frame:
             what = 'missing' if source.missing else 'frame_id'
-            raise ConfigError(f"'observation.{source.name}.{what}' does not apply to joint states; omit it.")
+            raise ConfigError(f"'observation.{source.name}.{what}' does not apply to joint states; omit the parameter.")
         return ObservationTopic(one, JointStateDecoder(), JointValues(one.fields, float('inf'), source.name), kind)
     if is_trigger and source.missing:
         raise ConfigError(
-            f"'observation.{source.name}.missing' is for sources other than the first one, '{source.name}', whose "
-            f"messages trigger commands; omit it, or put another source first in 'observation.sources'."
+            f"'observation.{source.name}.missing' is not valid for the first source, whose messages trigger commands; "
+            "omit the parameter, or put another source first in 'observation.sources'."
         )
     size = len(one.places)
     missing, low, high = (_one_each(source, what, size) for what in ('missing', 'low', 'high'))
@@ -233,21 +239,21 @@ def _decoder(one: SourcePlan, frames: SourceFrames, *, is_whole: bool) -> Decode
         return ImuDecoder(one.fields, source.mounting_rpy)
     if source.mounting_rpy:
         raise ConfigError(
-            f"'observation.{source.name}.mounting_rpy' applies to an Imu of which only {', '.join(IMU_FIELDS)} are "
-            'read; omit it, or read the other fields from a separate source.'
+            f"'observation.{source.name}.mounting_rpy' is only valid for an Imu of which no other fields than "
+            f'{", ".join(IMU_FIELDS)} are read; omit the parameter, or read the other fields from a separate source.'
         )
     return MessageDecoder(source, _reader(one, is_whole=is_whole), frames)
 
 
 def _one_each(source: Source, what: str, size: int) -> list[float]:
-    """Return the numbers of a setting, one for each value of the source."""
+    """Return the numbers of the setting ``what``, one for each value of the source; empty if it is not set."""
     given = getattr(source, what)
     if len(given) in (0, size):
         return list(given)
     if len(given) != 1:
         raise ConfigError(
-            f"'observation.{source.name}.{what}' has {len(given)} values, but the source has {size}; give one for all, "
-            f'or one for each.'
+            f"'observation.{source.name}.{what}' has {len(given)} numbers, but the source has {size} values; give one "
+            'number for all values, or one for each.'
         )
     return list(given) * size
 

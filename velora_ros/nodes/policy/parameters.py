@@ -26,11 +26,12 @@ PARAMETERS = (
     ),
     Parameter(
         'follow_trainer', 'bool', False,
-        'Load the policies named on policy_update; with autostart and without a policy, wait for the first one.',
+        'Load each policy whose path arrives on policy_update; with autostart, if policy is empty, wait for the first '
+        'one.',
     ),
     Parameter(
         'engine', 'string', 'auto',
-        'The engine that steps the policy; auto is numba if it is installed, and onnxruntime for an ONNX model.',
+        'The engine that runs the policy; auto means numba if it is installed, and onnxruntime for an ONNX model.',
         choices=ENGINES,
     ),
     Parameter(
@@ -116,8 +117,8 @@ PARAMETERS = (
     ),
     Parameter(
         'command.velocities', 'bool', False,
-        'Send a JointTrajectory with velocities: those of the motion since the last command, and a second point, one '
-        'period later, at which the joints are at rest. For controllers that interpolate with velocities.',
+        'Send a JointTrajectory with velocities: the first point has the velocities of the motion since the last '
+        'command; at the second point, one period later, the joints are at rest. For controllers that use velocities.',
     ),
     Parameter(
         'command.scale', 'double_array', [],
@@ -130,14 +131,13 @@ PARAMETERS = (
     Parameter(
         'command.si_confirmed', 'bool', False,
         'Confirms that the robot expects SI units, without a factor added by hand. Required to arm a policy file of '
-        'version 1 with a'
-        ' unit such as 100 N, and to send actions without a meaning, such as action_0, as a Float64MultiArray to the'
-        " commands topic of a joint controller.",
+        'version 1 with a unit such as 100 N, and to send actions without a meaning, such as action_0, as a '
+        "Float64MultiArray to the topic ~/commands of a joint controller.",
     ),
     Parameter(
         'gains_confirmed', 'bool', False,
         "Confirms that the robot's position servos have about the stiffness and damping in the policy file. Required "
-        "to arm a policy that sends position targets and has these values.",
+        "to arm a policy that sends position targets and whose file has these values.",
     ),
     Parameter(
         'start_pose_speed', 'double', 0.5,
@@ -193,8 +193,8 @@ PARAMETERS = (
     ),
     Parameter(
         'observation.transform', 'string_array', [],
-        "Applied to each observation last; unwrap makes a wrapped angle continuous. If empty, the policy file's "
-        'value, or else none.',
+        "Function applied to each observation after the offset; unwrap makes a wrapped angle continuous. If empty, the "
+        "policy file's value, or else none.",
         choices=TRANSFORMS,
     ),
     Parameter(
@@ -208,7 +208,7 @@ PARAMETERS = (
 
 
 def needs_configure(name: str) -> bool:
-    """Return whether a parameter is read only when the node is configured, so that a change needs a cleanup."""
+    """Return whether a parameter is read when the node is configured, so that it can change only after a cleanup."""
     return name in ('engine', 'follow_trainer') or (
         name.startswith(('command.', 'observation.')) and not name.endswith(('.max_age_s', '.si_confirmed'))
     )
@@ -250,7 +250,8 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
             'in the policy file, which are those of training, or else none.',
         ),
         Parameter(
-            f'observation.{name}.high', 'double_array', [], 'Upper limits to which values are clipped, given like low.',
+            f'observation.{name}.high', 'double_array', [],
+            "Upper limits to which the source's values are clipped, as for low.",
         ),
         Parameter(
             f'observation.{name}.mounting_rpy', 'double_array', [],
@@ -269,7 +270,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.moves_with', 'string', '',
-            'Source of the command of a GaitClock: sine and cosine are zero while this command is zero.',
+            'Source whose command drives a GaitClock: its sine and cosine are zero while this command is zero.',
         ),
         Parameter(
             f'observation.{name}.moves_above', 'double', 0.0,
@@ -284,6 +285,6 @@ DOCUMENTED = (*PARAMETERS, *source_parameters('<source>'))
 
 
 def parameters(sources: Sequence[str] | None) -> tuple[Parameter, ...]:
-    """Return all parameters of a node with these sources; those of the default sources always exist."""
+    """Return all parameters of a node with the given sources; parameters of the default sources always exist."""
     names = dict.fromkeys((*(source.name for source in DEFAULT_SOURCES), *(sources or ())))
     return (*PARAMETERS, *(row for name in names for row in source_parameters(name)))

@@ -1,4 +1,4 @@
-"""The parameters of policy_node, with values from the policy file for those that the user did not set."""
+"""Completes the parameters of policy_node: values that the user did not set are taken from the policy file."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from velora_ros.policy.policy import read_spec
 from velora_ros.spec import PolicySpec, RobotContract, Source
 
 ONE_PER_PERIOD = -1.0
-"""The value of ``rate_hz`` with which a policy that has a contract steps once in each of its periods."""
+"""The value of ``rate_hz`` for one step in each control period, if the policy has a contract."""
 _NOT_OF_A_CONTRACT = {'mounting_rpy': [], 'zero_means_no_return': False}
 
 
 def with_contract(values: Values, spec: PolicySpec) -> Values:
     """
-    Return parameters in which the values that the user did not set are taken from the policy file.
+    Return the parameters; values that the user did not set are taken from the policy file.
 
     Args:
         values: the node's parameters.
-        spec: the policy's specification; without a contract only ``command.type`` and ``rate_hz`` become definite.
+        spec: the policy's specification; if it has no contract, only ``command.type`` and ``rate_hz`` are set.
     """
     contract = spec.contract
     if contract is None:
@@ -53,7 +53,7 @@ def _is_open(name: str, value: Any) -> bool:
 
 
 def source_of(name: str, values: Values) -> Source:
-    """Return the source of this name, as the parameters describe it."""
+    """Return the source ``name`` as the node's parameters ``observation.<name>.*`` describe it."""
 
     def given(parameter: str) -> Any:
         return values[f'observation.{name}.{parameter}']
@@ -67,7 +67,7 @@ def source_of(name: str, values: Values) -> Source:
 
 
 def sources_at_start(given: Values) -> list[str]:
-    """Return the names of the sources for which parameters are declared: the given ones and the policy's."""
+    """Return the names of the sources whose parameters are declared: the configured sources and the policy's."""
     names = list(given.get('observation.sources') or [])
     path = given.get('policy')
     try:

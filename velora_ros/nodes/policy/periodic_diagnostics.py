@@ -1,4 +1,4 @@
-"""The diagnostics of a configured policy_node, in steps: all at once would delay a command by milliseconds."""
+"""The diagnostics of a configured policy_node, split into steps, because one step would delay a command by ms."""
 
 from collections.abc import Iterator
 
@@ -20,9 +20,9 @@ class PeriodicDiagnostics:
     Checks the node's connections and publishes its diagnostics.
 
     Args:
-        diagnostics: publishes them.
+        diagnostics: publishes the diagnostics.
         path: the path from states to commands.
-        controller: its controller.
+        controller: the controller of this path.
         sources: the topics of the observation.
         connections: checks publishers and subscribers.
         debug_topics: the topics for debugging.

@@ -1,4 +1,4 @@
-"""Another policy for a configured policy_node: requested by the parameter, by a message or by a service."""
+"""Changes the policy of a configured policy_node, at the request of the parameter, a message or a service."""
 
 from collections.abc import Callable
 
@@ -15,15 +15,15 @@ from velora_ros.nodes.ros.parameter_table import ParameterTable
 
 class PolicyChanges:
     """
-    Changes the policy, and keeps the parameter ``policy`` at the one that runs.
+    Changes the policy, and sets the parameter ``policy`` to the running policy.
 
     Args:
         node: policy_node.
         table: its parameters.
         folders: the folders from which policies may be loaded.
-        diagnostics: reports a change, or why there is none.
-        loop: returns the configured policy's loop, or None.
-        not_there: returns the reason why there is none.
+        diagnostics: reports a change, or why it failed.
+        loop: returns the loop of the configured policy, or None.
+        not_there: returns the reason why there is no loop.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PolicyChanges:
         self.running = self._requested = policy
 
     def follow_parameter(self, policy: str) -> None:
-        """Change to the parameter's policy, if it is new."""
+        """Change to ``policy``, the new value of the parameter, unless this was already requested."""
         if policy != self._requested:
             self._requested = policy
             self.change_or_stay(policy)
@@ -66,7 +66,7 @@ class PolicyChanges:
         Read the policy file again.
 
         Args:
-            answer: called with '' when the policy runs, or with the reason if it does not.
+            answer: called with '' when the policy runs, or with the reason why it cannot.
 
         Raises:
             VeloraError: the node is not configured, or the policy does not fit.
@@ -74,7 +74,7 @@ class PolicyChanges:
         self._change(self._table['policy'], answer)
 
     def _change(self, policy: str, answer: Callable[[str], None] = lambda why: None) -> None:
-        """Continue with another policy as soon as it is loaded. The last request counts: earlier ones are dropped."""
+        """Change to another policy as soon as it is loaded; a later request replaces an earlier one."""
         loop, path = self._configured, self._folders.check(policy)
         loop.check_fits(path)
         self._requests += 1

@@ -1,4 +1,4 @@
-"""Which policy files policy_node may load: allowed folders, names of shipped policies, and the same specification."""
+"""Checks which policies policy_node may load: the file's folder, names of shipped policies, equal specifications."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,14 +18,15 @@ class PolicyFolders:
 
     Args:
         folders: the folders that the user allows.
-        start: the policy with which the node was started; its folder and that of the shipped policies are allowed too.
+        start: the policy with which the node was started; its folder and the folder of the shipped policies are allowed
+            too.
     """
 
     def __init__(self, folders: Iterable[str], start: str) -> None:
         shipped = share_path('policies')
         trusted = [*shipped.glob('*.safetensors'), *([policy_path(start)] if start else [])]
         found = [shipped, *map(_folder, folders), *(path.parent for path in trusted)]
-        # An installation may consist of links; the folders of the files to which trusted links point are trusted too.
+        # An installation may consist of links, so the folders to which they point are trusted too.
         with _looking_up(start):
             found = [folder.resolve() for folder in found] + [path.resolve().parent for path in trusted]
         self._folders = list(dict.fromkeys(found))
@@ -35,12 +36,12 @@ class PolicyFolders:
         Return the file of a policy.
 
         Args:
-            given: its path, or the name of a shipped policy.
-            exists: whether it must be a policy file that exists.
+            given: the path of the policy, or the name of a shipped one.
+            exists: whether to check that it is an existing policy file.
 
         Raises:
-            ConfigError: its real path, with links followed, is not in any of the folders; it cannot be resolved; or it
-                is not a policy file but must be one.
+            ConfigError: the file, after links are followed, is not in any of the folders; its path cannot be resolved;
+                or, with ``exists``, it is not a policy file.
         """
         path = policy_path(given)
         with _looking_up(given):
@@ -48,19 +49,19 @@ class PolicyFolders:
         if not any(real.is_relative_to(folder) for folder in self._folders):
             raise ConfigError(
                 f"the policy '{given}' is not in any of the folders from which policies are loaded: "
-                f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
+                f"{', '.join(map(str, self._folders))}. Start the node with the policy's folder in 'policy_dirs'."
             )
         # Checked before the running policy changes; an ONNX model is checked when it is loaded.
         if exists and not is_foreign(path) and (why := why_no_policy(path)):
             raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:
-            raise ConfigError(f"there is no policy file '{path}'; give an existing one.")
+            raise ConfigError(f"there is no policy file '{path}'; give the path of an existing file.")
         return path
 
 
 def policy_path(given: str) -> Path:
     """
-    Return the path of a policy file, or of the shipped policy of that name if there is no such file.
+    Return the path of a policy file; if ``given`` is not an existing file, of the shipped policy with this name.
 
     Raises:
         ConfigError: the name is empty or cannot be resolved.
@@ -87,12 +88,12 @@ def _folder(given: str) -> Path:
 
 @contextmanager
 def _looking_up(given: str) -> Iterator[None]:
-    """Turn system errors about a path into ConfigError: too long, an unknown user, a folder without access."""
+    """Turn system errors about a path, such as a name that is too long or an unknown user, into ConfigError."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"the path '{given}' cannot be resolved: {error}. Give one that this user can read."
+            f"the path '{given}' cannot be resolved: {error}. Give a path that this user can read."
         ) from error
 
 
@@ -101,11 +102,14 @@ def check_same_spec(new: PolicySpec, running: PolicySpec) -> None:
     Check that a policy can replace the running one.
 
     Raises:
-        SpecError: its specification differs; the message says how.
+        SpecError: their specifications differ; the message lists the differences.
     """
     if new != running:
         changes = [f'{name} is {_shown(now)} instead of {_shown(was)}' for name, was, now in running.differences(new)]
-        raise SpecError(f'the new policy does not fit the running one: {"; ".join(changes)}.')
+        raise SpecError(
+            f'the new policy does not fit the running one: {"; ".join(changes)}. To change to it, clean the node up '
+            'and configure it again.'
+        )
 
 
 def _shown(value: Any) -> str:

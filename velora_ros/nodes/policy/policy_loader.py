@@ -1,4 +1,4 @@
-"""Loads policies: the first one, and others for a running node, in a thread beside the control thread."""
+"""Loads policies; while the node runs, in a thread beside the control thread."""
 
 import queue
 import threading
@@ -17,16 +17,16 @@ from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.process_settings import ShortSwitchInterval
 from velora_ros.policy import Policy
 
-# Period with which the control thread checks for loaded policies, while one is being loaded [s].
+# While a policy is being loaded, the control thread checks with this period whether it is ready [s].
 CHECK_PERIOD_S = 0.01
 # How long the loading thread may hold the interpreter while the control thread waits [s]; Python's default is 5 ms.
 TURN_S = 1e-4
-OVERTAKEN = 'another policy was requested in the meantime.'
+OVERTAKEN = 'another policy was requested while this one was loading.'
 
 
 def load(path: Path, engine: str) -> Policy:
     """
-    Return the policy of a file, warmed up.
+    Load a policy file and return the policy, warmed up so that its first step is fast.
 
     Raises:
         VeloraError: the file or the engine cannot be used.
@@ -42,7 +42,7 @@ def await_policy(node: Node, begin: Callable[[], None]) -> None:
 
     Args:
         node: policy_node, not yet configured.
-        begin: called on the executor's thread once the parameter is set.
+        begin: called on the executor's thread after the parameter was set.
     """
 
     def take(message: Any) -> None:
@@ -57,7 +57,7 @@ def await_policy(node: Node, begin: Callable[[], None]) -> None:
 
 
 class _Job(NamedTuple):
-    """A policy to load, and what happens afterwards; see :meth:`Loader.swap`."""
+    """A request to load a policy, with the arguments of :meth:`Loader.swap`."""
 
     loop: PolicyLoop
     path: Path
@@ -66,7 +66,7 @@ class _Job(NamedTuple):
     done: Callable[[str], None]
 
     def finish(self, policy: Policy | None, why: str) -> None:
-        """Swap the loaded policy in, or report why that failed: ``why`` if it could not be loaded."""
+        """Change to the loaded policy, or report why that failed; ``why`` is the reason if it was not loaded."""
         try:
             if not self.wanted():
                 raise ConfigError(OVERTAKEN)
@@ -83,7 +83,7 @@ class Loader:
     Loads policies one after the other in a separate thread.
 
     Args:
-        node: the node; its executor's thread continues with each loaded policy.
+        node: policy_node, on whose executor's thread the loop changes to a loaded policy.
     """
 
     def __init__(self, node: Node) -> None:
@@ -98,15 +98,15 @@ class Loader:
         self, loop: PolicyLoop, path: Path, engine: str, *, wanted: Callable[[], bool], done: Callable[[str], None]
     ) -> None:
         """
-        Load a policy; between two states, the loop then continues with it.
+        Load a policy; the loop then changes to it, between two states.
 
         Args:
             loop: the running loop.
             path: the policy file.
             engine: the engine that steps the policy.
-            wanted: called when the policy is loaded; it is dropped if this returns False.
-            done: called on the executor's thread with '' when the policy runs, or with the reason why the old one
-                continues.
+            wanted: called when the policy is loaded; if it returns False, the policy is dropped.
+            done: called on the executor's thread, with '' when the policy runs, or with the reason why the old policy
+                stays in use.
         """
         job = _Job(loop, path, engine, wanted, done)
         if self._thread is None:
@@ -126,7 +126,7 @@ class Loader:
             except VeloraError as error:
                 self._results.put((job, None, str(error)))
             except Exception as error:  # the running policy must continue, and the error must be reported
-                self._results.put((job, None, f'{job.path} cannot be loaded: {error!r}.'))
+                self._results.put((job, None, f"the policy '{job.path}' cannot be loaded: {error!r}."))
 
     def _on_check(self) -> None:
         while not self._results.empty():

@@ -1,11 +1,11 @@
 """
-A joint state is read, and a vector of commands written, as the bytes that the middleware carries.
+Reads joint states from serialised bytes, and writes vectors of commands as serialised bytes.
 
 Deserialising or serialising a message with rclpy takes longer than all other steps from a state to a command together.
-A robot sends the same names every time, so only the numbers must be read. The rules of CDR determine where they
-are: each number starts at a multiple of its own size, counted from the end of the header of 4 bytes. A joint state with
-a new layout is deserialised by rclpy. ``decoding/imu_decoder.py`` does the same for an Imu; all other messages are read
-by ``decoding/decoders.py`` and written by ``encoders.py``.
+A robot sends the same names every time, so only the numbers must be read. The rules of CDR (common data representation)
+determine where they are: each number starts at a multiple of its own size, counted from the end of the 4-byte header.
+rclpy deserialises the first joint state of each layout. ``decoding/imu_decoder.py`` reads an Imu from its bytes; all
+other messages are read by ``decoding/decoders.py`` and written by ``encoders.py``.
 """
 
 import struct
@@ -22,14 +22,14 @@ from velora_ros.control.joint_values import DecodedJointState
 from velora_ros.errors import ObservationError
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 
-# Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
+# The 4-byte header: the encoding, here CDR in this machine's byte order, and two unused bytes.
 CDR_HEAD, CDR_ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
 CDR_STAMP, _COUNT = struct.Struct('=iI'), struct.Struct('=I')
 _LAYOUTS_AT_MOST = 8  # several controllers may publish states of one robot
 
 
 class JointStateDecoder:
-    """Decodes joint states; remembers where their numbers are."""
+    """Decodes joint states; for each layout it remembers where the numbers are in the bytes."""
 
     def __init__(self) -> None:
         self._layouts: list[_ByteLayout] = []
@@ -53,7 +53,7 @@ class JointStateDecoder:
         try:
             message = deserialize_message(data, JointState)
         except Exception as error:  # each middleware raises its own error
-            raise ObservationError(f'the bytes of a joint state cannot be read: {error}.') from error
+            raise ObservationError(f'the bytes of a JointState cannot be read: {error}.') from error
         stamp = to_nanoseconds(message.header.stamp) or now
         fields = message.position, message.velocity, message.effort
         layout = _ByteLayout(message)
@@ -64,7 +64,7 @@ class JointStateDecoder:
 
 
 class _ByteLayout:
-    """Where the numbers of joint states with these names are; padding bytes may have any value."""
+    """The places of the numbers in joint states with the same names; padding bytes may have any value."""
 
     def __init__(self, message: JointState) -> None:
         self._name = message.name
@@ -132,7 +132,7 @@ class VectorEncoder:
 
     Args:
         length: the number of actions.
-        places: the place of each action in the message, in the policy's order; None for the policy's order itself.
+        places: the index in the message of each action of the policy; None if the message has the policy's order.
     """
 
     def __init__(self, length: int, places: Sequence[int] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The services of policy_node that act on a configured policy: arm, start, reset its state, read its file again."""
+"""The services of policy_node for a configured policy: ~/arm, ~/start, ~/reset_state and ~/reload_policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,8 @@ class PolicyServices:
 
     Args:
         node: policy_node.
-        loop: returns the configured policy's loop, or None.
-        not_there: returns the reason why there is none.
+        loop: returns the loop of the configured policy, or None.
+        not_there: returns the reason why there is no loop.
         reload: reads the policy file again, and calls its argument with '' or with the reason why that failed.
     """
 
@@ -76,7 +76,7 @@ class PolicyServices:
         return response
 
     def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
-        """Read the policy file again; respond when the policy runs, or with the reason why the old one stays in use."""
+        """Read the policy file again, and respond when the policy runs or cannot run."""
 
         def answer(why: str) -> None:
             loop = self._loop()

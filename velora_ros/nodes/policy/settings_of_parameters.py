@@ -1,5 +1,5 @@
 """
-From the parameters of policy_node to settings: of the controller, of the observation, and what must be confirmed.
+Makes settings from the parameters of policy_node: of the controller, of the observation, and open confirmations.
 
 The parameters themselves are in ``parameters.py``.
 """
@@ -36,8 +36,8 @@ def settings_of(values: Values) -> Settings:
             raise ConfigError(f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 for max_state_age_s.")
     if values['fallback'] == DAMP and not set(GAINS) <= {*values['command.layout']}:
         raise ConfigError(
-            "'fallback' is damp, which only a 'command.layout' with stiffness and damping can carry; set that, or use"
-            ' hold.'
+            "'fallback' is damp, which is possible only with stiffness and damping in 'command.layout'; add both, or "
+            "set 'fallback' to hold."
         )
     _check_interpolation(values)
     return Settings(
@@ -62,11 +62,11 @@ def settings_of(values: Values) -> Settings:
 
 
 def _check_interpolation(values: Values) -> None:
-    """Refuse to interpolate where the robot does so itself, and beside a fixed rate."""
+    """Refuse to interpolate a JointTrajectory, whose controller interpolates itself, or at a fixed rate."""
     if values['command.interpolate'] and values['command.type'] == 'JointTrajectory':
         raise ConfigError(
-            "'command.interpolate' is not for a JointTrajectory, whose controller interpolates by itself; omit it, or "
-            "choose another 'command.type'."
+            "'command.interpolate' is not for a JointTrajectory, whose controller interpolates itself; omit "
+            "'command.interpolate', or choose another 'command.type'."
         )
     if values['command.interpolate'] and values['rate_hz'] > 0:
         raise ConfigError(
@@ -82,14 +82,13 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
     Args:
         values: the node's parameters.
         file: the policy file.
-        safety: the limits of its commands.
+        safety: the limits of the policy's commands.
         topic: the topic of the commands.
     """
     spec, sentences = file.spec, []
     if file.converted_units and not values['command.si_confirmed']:
         was = ', '.join(
-            f"'{name}' used to be sent as at most {high:g}, in units of {old}, and is now sent as at most {most:g} "
-            f'{unit}'
+            f"'{name}' was sent as at most {high:g} in units of {old}, and is now sent as at most {most:g} {unit}"
             for name, old, unit, high, (_, most) in zip(
                 spec.action_names, file.converted_units, spec.action_units, spec.action_high, safety.bounds, strict=True
             )
@@ -108,9 +107,9 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
     # Joint controllers of ros2_control, such as forward_command_controller, subscribe to ~/commands, in SI units.
     if unknown and not mapped and topic.endswith('/commands') and not values['command.si_confirmed']:
         sentences.append(
-            f"the meaning of the policy's {', '.join(unknown)} is unknown, since the training environment did not show "
-            f"it, and '{topic}' is a topic of joint controllers. Set 'command.scale' and 'command.offset' if it does "
-            f"not expect the policy's own numbers, then set 'command.si_confirmed' to true"
+            f"the training environment did not define the meaning of the policy's {', '.join(unknown)}, and '{topic}' "
+            "is a topic of joint controllers. Set 'command.scale' and 'command.offset' if the controller does not "
+            "expect the policy's own numbers, then set 'command.si_confirmed' to true"
         )
     carried = set(GAINS) <= {*values['command.layout']}
     if (advice := _gains(spec, values)) and not values['gains_confirmed'] and not carried:
@@ -118,13 +117,13 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(
             f"the policy's control period of {spec.control_period:g} s was assumed in training. If the robot's states "
-            "have this period, set 'control_period_confirmed' to true; else train again with the robot's period"
+            "have this period, set 'control_period_confirmed' to true; otherwise train again with the robot's period"
         )
     return sentences
 
 
 def _gains(spec: PolicySpec, values: Values) -> str:
-    """Return what the user must know about the servos' gains; '' if the policy sends no positions or has no gains."""
+    """Return the sentence that asks to confirm the servos' gains; '' if the policy has no positions or no gains."""
     contract = spec.contract
     if contract is None or not contract.command.stiffness or values['command.interface'] not in ('', 'position'):
         return ''
@@ -150,9 +149,8 @@ def check_times(values: Values, safety: Safety) -> None:
         )
     if rate > 0 and 1 / rate >= timeout:
         raise ConfigError(
-            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, but 'watchdog_timeout_s' is {timeout:g} s: the "
-            f'watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
-            'with 0.'
+            f"'rate_hz' is {rate:g} Hz, one command every {1 / rate:.3g} s, but 'watchdog_timeout_s' is {timeout:g} s: "
+            'the watchdog would fire between two commands. Raise one of them, or switch the watchdog off with 0.'
         )
 
 

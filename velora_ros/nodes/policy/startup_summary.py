@@ -1,4 +1,4 @@
-"""The line that policy_node logs when it is configured: what it reads and commands, and when it is armed."""
+"""The line that policy_node logs when it is configured: its observations and commands, and when it is armed."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -26,12 +26,12 @@ def startup_summary(
     Return one line for the log.
 
     Args:
-        path: the policy file.
-        spec: its specification.
-        plans: what is read from each source.
+        path: the path of the policy file.
+        spec: the policy's specification.
+        plans: the fields that are read from each source.
         values: the node's parameters.
-        resolve: returns the full name of a topic, remapped.
-        waits: number of confirmations that are still open.
+        resolve: returns the full name of a topic after remapping.
+        waits: the number of confirmations that are still open.
     """
     reads = '; '.join(
         f'{_listed(_names(one, spec))} from {resolve(one.source.topic)} ({one.source.type})' for one in plans
@@ -49,12 +49,12 @@ def startup_summary(
         f'({values["command.type"]}); period {spec.control_period:g} s'
         f'{f", commands at {rate:g} Hz" if rate > 0 else ""}{_line(between, spec.control_period)}; '
         f'{"armed as soon as it is active" if values["arm_on_activate"] else "not armed until ~/arm is called"}'
-        f'{" and what the warning names is confirmed" if waits else ""}'
+        f'{" and the confirmations in the warning are given" if waits else ""}'
     )
 
 
 def _line(rate: float, period: float) -> str:
-    """Return what interpolation does to the commands; '' without it."""
+    """Return the part of the line about interpolation; '' if it is switched off."""
     return f', moves to each command at {rate:g} Hz, with up to {period:g} s of lag' if rate else ''
 
 

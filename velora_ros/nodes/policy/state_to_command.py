@@ -1,19 +1,19 @@
 """
 The path of a message in policy_node: from the robot's state to the command.
 
-:meth:`StateToCommand._answer` is the path, four calls (the last one in ``_publish``). It ends early for a state that is
-incomplete, cannot be used, lies between two steps of the policy or has been superseded. For a joint state and a vector
-of commands it goes through:
+:meth:`StateToCommand._answer` is the path: four calls, the last one in ``_publish``. It ends early for a state that is
+incomplete, cannot be used, lies between two steps of the policy or is superseded. For a joint state and a vector of
+commands, the calls are:
 
 1. decode: ``JointStateDecoder`` (``serialised_messages.py``) reads the stamp and the values of the message;
-2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation, by itself or, with
-   other sources, transforms or position commands, for ``Observation`` (``control/observation.py``);
-3. decide: ``Controller.decide`` (``control/controller.py``) steps the policy, ``Policy.step`` (``policy/policy.py``)
-   with its engine (``policy/numba_engine.py``), and limits the action, ``Safety.bounded`` and, if a ramp or a slew rate
-   is set, ``RampAndSlew`` (``control/command_limits.py``);
+2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation; if there are other
+   sources, transforms or position commands, ``Observation`` (``control/observation.py``) does so;
+3. decide: ``Controller.decide`` (``control/controller.py``) steps the policy by ``Policy.step`` (``policy/policy.py``)
+   and its engine (``policy/numba_engine.py``), and limits the action by ``Safety.bounded`` and, if a ramp or a slew
+   rate is set, by ``RampAndSlew`` (``control/command_limits.py``);
 4. encode: ``VectorEncoder`` (``serialised_messages.py``) makes the message of the command.
 
-At a fixed rate (``rate_hz``) the path is split: a state is kept, and the next tick answers it.
+At a fixed rate (``rate_hz``), the path is split: a state is kept, and the next tick of the timer answers it.
 """
 
 import time
@@ -43,7 +43,7 @@ from velora_ros.nodes.ros.timers import Timers
 
 INACTIVE = Status('ok', 'inactive', '')
 NO_CLOCK = (
-    'use_sim_time is set, and no message has arrived on /clock; start the node that publishes it, or omit use_sim_time'
+    'use_sim_time is set, but nothing has arrived on /clock; start the node that publishes /clock, or omit use_sim_time'
 )
 
 
@@ -55,7 +55,7 @@ class StateToCommand:
         sources: the topics of the observation.
         controller: decides what may be commanded.
         encoder: makes the messages of commands.
-        publisher: publishes them.
+        publisher: publishes these messages.
         clock: the robot's clock.
         timers: postpones interpolated commands.
         diagnostics: publishes the status.
@@ -96,7 +96,7 @@ class StateToCommand:
         self._status_is_known = False
 
     def apply(self, values: Values) -> None:
-        """Change the parameters."""
+        """Apply new values of the node's parameters."""
         self._fallback: str = values['fallback']
         self.rate: float = values['rate_hz']
         """The fixed rate of commands [Hz]; 0: one for each state; below 0: one step in each control period."""
@@ -107,7 +107,7 @@ class StateToCommand:
         """Time between two interpolated commands [s]; 0 without interpolation."""
 
     def subscribe(self, topics: TopicFactory) -> list[tuple[ObservationTopic, Subscription]]:
-        """Subscribe the topics of the observation; return each with its subscription, the trigger first."""
+        """Subscribe to the topics of the observation; return each with its subscription, the trigger first."""
         found = [(self._trigger, self._trigger.subscribe(topics.subscription, self.on_state))]
         self._take = taker(found[0][1])
         for topic in self._sources.others:
@@ -118,7 +118,7 @@ class StateToCommand:
     # --- the path --------------------------------------------------------------------------------------------------
 
     def on_state(self, message: Any) -> None:
-        """Handle a message of the triggering topic, then those that were queued after a late one."""
+        """Handle a message of the trigger, then the messages that were queued behind a late one."""
         if not self.active:
             return
         handle = self._keep if self.rate > 0 else self._answer
@@ -199,7 +199,7 @@ class StateToCommand:
             self._kept = (stamp, received)
 
     def on_rate(self) -> None:
-        """Answer the newest state once; without a new one, repeat the command while its state is fresh."""
+        """Answer the newest state once; if there is no new state, repeat the last command while its state is fresh."""
         now, steady = self._clock.now(), time.monotonic()
         if self._kept is None:
             self.send(self._controller.repeat(now, steady))
@@ -218,56 +218,56 @@ class StateToCommand:
         self._report(command, observation)
 
     def on_interpolate(self) -> None:
-        """Send the next command on the way to that of the newest state."""
+        """Publish the next interpolated command on the way to the newest command of the policy."""
         command = self._controller.interpolate(self._clock.now(), time.monotonic())
         if command is not None:
             self._publish(command)
 
     def send(self, command: Command | None) -> bool:
-        """Publish a command if there is one, and the controller's status; return whether there was one."""
+        """Publish a command, unless it is None, and the controller's status; return whether a command was published."""
         if command is not None:
             self._publish(command)
         self._status_is_known = False
         self.publish_status()
         return command is not None
 
-    # --- what happens around it ------------------------------------------------------------------------------------
+    # --- start, reset and status -----------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Read states from now on; earlier ones are dropped."""
+        """Start to read states; earlier states are dropped."""
         self._observation.forget()
         self._queue.clear()
         self.restart()
         self.active = True
 
     def forget(self) -> None:
-        """Drop the states of the sources; goals stay."""
+        """Drop the values of all sources except goals."""
         self._sources.forget_states()
         self.restart()
 
     def restart(self) -> None:
-        """Answer the next state."""
+        """Make the next state due, whatever the time since the last step; a state that was kept is dropped."""
         self._kept = None
         if self._schedule is not None:
             self._schedule.restart()
 
     @property
     def status(self) -> Status:
-        """State and reason."""
+        """The controller's state and its reason; inactive while no states are read."""
         return self._controller.status if self.active or self._controller.fault else INACTIVE
 
     def _reject(self, error: ObservationError) -> None:
-        """Count a message that cannot be used, and publish why; the status is updated at the next command."""
+        """Count a message that cannot be used, and publish the reason as the status."""
         self._controller.reject('incomplete', str(error))
         self._status_is_known = False
         self.publish_status()
 
     def publish_status(self) -> None:
-        """Publish the status if it is new."""
+        """Publish the status if its level or state has changed."""
         self._diagnostics.publish_status(self.status)
 
     def _report(self, command: Command | None, observation: Array) -> None:
-        """Publish the status, if it is new, and the debugging topics."""
+        """Publish the status, if it has changed, and the debugging topics."""
         self.publish_status()
         self._status_is_known = command is not None and not self._controller.fault
         if self.debug and self._controller.policy_action is not None:

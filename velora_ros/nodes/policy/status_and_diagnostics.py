@@ -1,4 +1,4 @@
-"""What policy_node reports: its latched status, its diagnostics, and warnings about its topics and its name."""
+"""The reports of policy_node: its latched status, its diagnostics, and warnings about its topics and its name."""
 
 import math
 import time
@@ -35,27 +35,27 @@ class Diagnostics:
         self._last = Status('', '', '')
         self._logged: dict[tuple[str, ...], float] = {}
         self._conflict = ''
-        # For each topic with an incompatible publisher or subscriber: a sentence, the counting function, and the count
-        # then.
+        # For each topic with an incompatible publisher or subscriber: the warning, the function that counts them, and
+        # their number at the time of the warning.
         self._incompatible: dict[str, tuple[str, Callable[[str], int], int]] = {}
         self._refused_policy = ''
         self.connections: list[str] = []
         """Problems with the publishers and subscribers of the topics, one sentence each."""
         self.limits = ''
-        """A warning that limits change too many of the commands; it has numbers, so it is logged when it begins."""
+        """A warning that limits change too many commands, or ''; its numbers vary, so only the first one is logged."""
         self.remark = ''
-        """The node that publishes the state for which the controller waits."""
+        """While the controller waits for its first state: which nodes publish it."""
         self._published: tuple[str, str] = ('', '')  # level and text
         self._logged_connections: list[str] = []
         self._began = time.monotonic()
 
     def publish_status(self, status: Status, *, force: bool = False) -> None:
         """
-        Publish and log a status if its level or state is new; one that differs only in its reason waits for ``force``.
+        Publish and log a status if its level or state is new; with ``force``, also publish one with only a new reason.
 
         Reasons contain numbers: publishing each of them would slow the loop down. The log repeats no status within a
-        second, however often good and bad states alternate. A fault keeps its reason, so a fault with another reason is
-        a new status.
+        second, however often good and bad states alternate. The reason of a fault does not change, so a fault with a
+        different reason is a new status.
         """
         is_new = _identity(status) != _identity(self._last)
         if not is_new and not force:
@@ -69,7 +69,7 @@ class Diagnostics:
         self._status.publish(conversions.to_diagnostic(self._name, level, text, {}))
 
     def policy_swapped(self, controller: Controller, path: str, refusal: str) -> None:
-        """Log that a new policy runs, or why it was refused; a refusal stays in the diagnostics until the next swap."""
+        """Log that a new policy runs or why it was refused; the diagnostics show a refusal until the next change."""
         self._refused_policy = refusal
         controller.counts['swap.failed'] += bool(refusal)
         if refusal:
@@ -83,7 +83,7 @@ class Diagnostics:
         self._publish(status, values, robot=policy.content.environment or '')
 
     def publish_idle(self, status: Status) -> None:
-        """Publish the diagnostics of a node that is not configured: only a status."""
+        """Publish the diagnostics of a node that is not configured: only the status and a latched fault."""
         self._publish(status, {'fault': status.reason if status.level == 'error' else ''})
 
     def on_incompatible_qos(self, name: str, other: str, own: str, event: Any) -> None:
@@ -99,7 +99,7 @@ class Diagnostics:
         topic = self._node.resolve_topic_name(name)
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
         text = (
-            f"a {other} of '{topic}' has an incompatible {policy}, so no messages pass between it and this node; "
+            f"a {other} of '{topic}' has an incompatible {policy}, so it exchanges no messages with this node; "
             f'set qos_overrides.{topic}.{own}.{policy}'
         )
         count = self._node.count_publishers if other == 'publisher' else self._node.count_subscribers
@@ -129,7 +129,7 @@ class Diagnostics:
         return level, '; '.join([status.text, *remarks, *warnings])
 
     def report_limits(self, warning: str) -> None:
-        """Show a warning about limits, or '' for none, from now on."""
+        """Set the warning about limits in the diagnostics, '' for none; log it if there was none before."""
         if warning and not self.limits:
             self._node.get_logger().warning(warning)
         self.limits = warning
@@ -145,11 +145,11 @@ class Diagnostics:
         node = self._node
         for name, (_, count_of, before) in list(self._incompatible.items()):
             if count_of(name) < before:
-                del self._incompatible[name]  # it is gone
+                del self._incompatible[name]  # the incompatible node has ended
         conflicts = []
         topic = node.resolve_topic_name('command')
         if (count := node.count_publishers(topic)) > 1:
-            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to only one")
+            conflicts.append(f"'{topic}' has {count} publishers; stop all but one")
         own = (node.get_name(), node.get_namespace())
         if (count := node.get_node_names_and_namespaces().count(own)) > 1:
             conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
@@ -177,7 +177,7 @@ class Diagnostics:
 
 
 def _identity(status: Status) -> tuple[str, ...]:
-    """Return the key by which a status is new: level and state, and the reason of an error."""
+    """Return what makes a status new if it changes: its level and state, and the reason of an error."""
     return status if status.level == 'error' else status[:2]
 
 

@@ -19,7 +19,7 @@ class TopicFactory:
     Creates topics from the rows of the interface table, and destroys them together.
 
     Args:
-        node: the node on which they are created.
+        node: the node on which the topics are created.
         diagnostics: warns about publishers and subscribers with an incompatible quality of service.
     """
 
@@ -28,7 +28,7 @@ class TopicFactory:
         self._undo: list[Callable[[], Any]] = []
 
     def publisher(self, name: str, kind: str = '') -> Any:
-        """Return a new publisher of the topic ``name`` in the table; ``kind`` replaces the type there."""
+        """Create the publisher of the topic ``name`` in the table; ``kind`` replaces the type in the table."""
         events = PublisherEventCallbacks(
             incompatible_qos=partial(self._diagnostics.on_incompatible_qos, name, 'subscriber', 'publisher')
         )
@@ -39,7 +39,11 @@ class TopicFactory:
     def subscription(
         self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None, raw: bool = False
     ) -> Subscription:
-        """Return a new subscription; ``topic_name`` and ``kind`` replace those of the table, ``raw`` gives bytes."""
+        """
+        Create the subscription of the topic ``name`` in the table.
+
+        ``topic_name`` and ``kind`` replace the name and the type in the table; with ``raw`` the callback gets bytes.
+        """
         events = SubscriptionEventCallbacks(
             incompatible_qos=partial(
                 self._diagnostics.on_incompatible_qos, topic_name or name, 'publisher', 'subscription'
@@ -52,6 +56,6 @@ class TopicFactory:
         return subscription
 
     def destroy(self) -> None:
-        """Destroy everything that was created, in reverse order."""
+        """Destroy all publishers and subscriptions, in reverse order."""
         while self._undo:
             self._undo.pop()()

@@ -1,5 +1,5 @@
 """
-Writes commands in message types of a vendor or of your own, with a small class that an installed package offers.
+Writes commands in message types of a vendor or of your own, with a small class in an installed package.
 
 The package registers the class as an entry point of the group ``velora_ros.writers`` under the name of the type::
 
@@ -13,8 +13,8 @@ The package registers the class as an entry point of the group ``velora_ros.writ
             return self.message
 
 ``command.type: my_msgs/msg/MotorCommands`` selects it. ``command`` has one number for each action, in SI units, finite
-and within the bounds; the same message may be returned each time. When the node is configured, the writer is tried once
-with a command in the middle of the bounds, which is not sent.
+and within the bounds; ``write`` may return the same message each time. When the node is configured, the writer is
+tested once with a command in the middle of the bounds, which is not sent.
 """
 
 import importlib.metadata
@@ -32,21 +32,21 @@ ENTRY_POINTS = 'velora_ros.writers'
 
 
 class WriterError(VeloraError):
-    """A writer failed on a command, so that nothing was sent."""
+    """A writer failed on a command; nothing was sent."""
 
 
 @dataclass(frozen=True)
 class CommandedActions:
     """
-    The information for a writer about its actions.
+    What a writer can know about the actions that it writes.
 
     Args:
         names: the policy's action names, such as ``elbow/position``.
-        units: their units.
+        units: the unit of each action, such as ``rad``; ``''`` if it is unknown.
         fields: ``command.fields``; empty if it is not set.
         interface: ``position``, ``velocity`` or ``effort``; ``''`` if it is not known.
         stiffness: the position gain that the policy file advises for each action; empty if it advises none.
-        damping: the velocity gain, likewise.
+        damping: the velocity gain that the policy file advises for each action; empty if it advises none.
         period: the control period [s].
         frame_id: ``command.frame_id``.
         now: returns the time of the robot's clock [ns], for stamps.
@@ -82,7 +82,7 @@ class OwnEncoder:
     Args:
         kind: the type of the messages, by its full name.
         actions: the information for the writer.
-        trial: a command for a test.
+        trial: a command with which the writer is tested; it is not sent.
 
     Raises:
         ConfigError: there is no such writer or type, or the writer fails on the trial.
@@ -94,7 +94,7 @@ class OwnEncoder:
             self._class = interface_class(kind)
         except (ValueError, ImportError, AttributeError) as error:
             raise ConfigError(
-                f"'command.type' is {kind}, but no such message type is installed; install and source it."
+                f"'command.type' is {kind}, but this message type is not installed; install and source its package."
             ) from error
         try:
             self._writer = _entry_point(kind).load()(actions)
@@ -102,11 +102,14 @@ class OwnEncoder:
         except WriterError as error:
             raise ConfigError(f"'command.type' is {kind}: {error}") from error
         except Exception as error:
-            raise ConfigError(f"'command.type' is {kind}: its writer cannot be made: {error!r}.") from error
+            raise ConfigError(
+                f"'command.type' is {kind}: its writer cannot be created: {error!r}. Correct the package that provides "
+                'the writer.'
+            ) from error
 
     def encode(self, command: Command) -> Any:
         """
-        Return the message of a command.
+        Return the message of a command, one SI value for each action.
 
         Raises:
             WriterError: the writer failed, or returned something other than a message of its type.
@@ -114,7 +117,9 @@ class OwnEncoder:
         try:
             message = self._writer.write(command)
         except Exception as error:
-            raise WriterError(f'the writer of {self._kind} failed on a command: {error!r}.') from error
+            raise WriterError(
+                f'the writer of {self._kind} failed on a command: {error!r}. Correct the package that provides it.'
+            ) from error
         if not isinstance(message, self._class):
             raise WriterError(
                 f'the writer of {self._kind} returned a {type(message).__name__}; it must return a message of its type.'
@@ -132,8 +137,8 @@ def command_type(kind: str) -> str:
     name = canonical_type(kind, COMMAND_TYPES) if kind else ''
     if name and name not in COMMAND_TYPES and name not in (own := own_types()):
         raise ConfigError(
-            f"parameter 'command.type' is '{kind}'.{did_you_mean(kind, COMMAND_TYPES)} A type with a writer, an entry "
-            f'point of the group {ENTRY_POINTS}, is valid too; installed: {", ".join(own) or "none"}.'
+            f"parameter 'command.type' is '{kind}'.{did_you_mean(kind, COMMAND_TYPES)} A type with a writer (entry "
+            f'point group {ENTRY_POINTS}) is valid too; installed: {", ".join(own) or "none"}.'
         )
     return name
 
@@ -144,7 +149,7 @@ def full_type(kind: str) -> str:
 
 
 def own_types() -> list[str]:
-    """Return the message types for which an installed package offers a writer."""
+    """Return the full names of the message types for which an installed package has a writer."""
     return sorted({entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)})
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 
 def main() -> None:
-    """Record until SIGINT, SIGTERM or SIGHUP, or until the time is over."""
+    """Record until SIGINT, SIGTERM or SIGHUP, or until the time given with ``--seconds`` is over."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the process without a traceback
     from velora_ros.nodes.ros.run_node import run, split_ros_arguments  # noqa: PLC0415
     from velora_ros.recordings.options import RecordOptions, add_arguments  # noqa: PLC0415

@@ -1,8 +1,8 @@
 """
-The definition of a message type and of all types in it, as text in the format ``ros2msg``, for MCAP files.
+Finds the definition of a message type and of all types in it, as text in the format ``ros2msg``, for MCAP files.
 
-It is read from the ``.msg`` files of the installed packages, which also have constants and comments. For a package
-without them, it is made from the fields of the message's class.
+A definition is read from the ``.msg`` file of the installed package, which also has constants and comments. If there is
+no such file, the definition is made from the fields of the message's class.
 """
 
 import os
@@ -21,7 +21,7 @@ _ARRAY = re.compile(r'(.+)\[(\d+)\]')
 
 def message_definition(kind: str) -> str:
     """
-    Return the definition of a type such as ``sensor_msgs/msg/Imu``, followed by those of the types that it uses.
+    Return the definition of a type such as ``sensor_msgs/msg/Imu``, followed by the definitions of the types in it.
 
     Raises:
         ImportError, AttributeError: there is no such type.
@@ -31,7 +31,7 @@ def message_definition(kind: str) -> str:
 
 
 def used_types(kind: str) -> list[str]:
-    """Return the types of the fields of a type, recursively, each once."""
+    """Return the full names of all message types in a message type, at any depth, each once."""
     found: dict[str, None] = {}
     waiting = [kind]
     while waiting:
@@ -44,7 +44,7 @@ def used_types(kind: str) -> list[str]:
 
 
 def definition_of_fields(message: Any) -> str:
-    """Return the definition of a message class, made from its fields: without constants, defaults and comments."""
+    """Return the definition of a message class, made from its fields, so without constants, defaults and comments."""
     return ''.join(f'{_in_msg_syntax(type_)} {name}\n' for name, type_ in _fields(message).items())
 
 

@@ -1,11 +1,11 @@
 """
-The node that records: it looks for topics, subscribes to them, and queues their messages for the thread that writes.
+The node that records: it finds topics, subscribes to them, and queues their messages for the thread that writes.
 
-It must not slow the robot down: subscriptions are best effort and take the serialised messages, the queue is bounded,
-and messages that arrive while it is full are dropped and counted. Topics whose newest message is kept for late
-subscribers (transient local) are the exception: they are subscribed reliably, and rarely have messages.
+It must not slow the robot down. Therefore, subscriptions are best effort and take serialised messages, the queue is
+bounded, and messages that arrive while it is full are dropped and counted. Transient-local topics, whose newest message
+is kept for late subscribers, are the exception: they rarely have messages, so their subscriptions are reliable.
 
-No executor handles the subscriptions, which belong to a second node: a timer takes the messages that have arrived. The
+The subscriptions belong to a second node, which no executor spins: a timer takes the messages that have arrived. The
 middleware records when a message was received, so the times do not depend on the timer.
 """
 
@@ -36,19 +36,19 @@ _DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 
 class Recorder(Node):
     """
-    Records until its process ends.
+    Records until its process is asked to end, or until the time in the options is over.
 
     Args:
         options: what to record.
 
     Raises:
-        ConfigError: the file exists.
-        StorageError: it cannot be written.
+        ConfigError: the file already exists.
+        StorageError: the file cannot be written.
     """
 
     def __init__(self, options: RecordOptions) -> None:
         super().__init__('recorder')
-        self._inlet = make_inlet(self)  # first: it is destroyed also where the file is refused
+        self._inlet = make_inlet(self)  # first, because destroy_node() needs it even if the file is refused
         self.exit_code: int | None = None
         self._options = options
         self._path = Path(options.file or default_file_name())
@@ -88,7 +88,7 @@ class Recorder(Node):
         write_line(json.dumps(summary))
 
     def destroy_node(self) -> None:
-        """Release everything."""
+        """Destroy this node and the node of the subscriptions."""
         self._inlet.destroy_node()
         super().destroy_node()  # type: ignore[no-untyped-call]
 
@@ -134,7 +134,9 @@ class Recorder(Node):
             definition, message = message_definition(kind), interface_class(kind)
         except (ImportError, AttributeError, ValueError):
             self._refused.add(topic)
-            self.get_logger().warning(f"'{topic}' is not recorded: its type {kind} is not installed here")
+            self.get_logger().warning(
+                f"'{topic}' is not recorded, because its type {kind} is not installed; install and source its package"
+            )
             return
         self._queue.put(Channel(topic, kind, definition, qos_in_yaml([end.qos_profile for end in publishers])))
         latched = all(end.qos_profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for end in publishers)
@@ -151,7 +153,7 @@ class Recorder(Node):
                     self._note_policies(message.data, message.received)
 
     def _note_policies(self, data: bytes, received: int) -> None:
-        """Write a record for each controller whose policy has changed according to its diagnostics."""
+        """Queue a note for each controller whose policy has changed, as its diagnostics show."""
         for status in deserialize_message(data, interface_class(_DIAGNOSTICS)).status:
             values = {pair.key: pair.value for pair in status.values}
             controller = status.name.partition(':')[0]
@@ -163,15 +165,17 @@ class Recorder(Node):
     # --- what is lost ----------------------------------------------------------------------------------------------
 
     def _losses(self) -> dict[str, dict[str, int]]:
-        """Return the messages that were dropped here and those that the middleware lost, by topic."""
+        """Return the number of messages that were dropped because the queue was full, and that were lost, by topic."""
         lost = {topic: one.lost for topic, one in self._inputs.items() if one.lost}
         return {'dropped': dict(self._queue.dropped), 'lost': lost}
 
     def _check(self) -> None:
-        """Once a second, log the dropped messages; end if the file can no longer be written, or the time is over."""
+        """Once a second, log dropped messages; end if the file can no longer be written or the time is over."""
         dropped = sum(self._queue.dropped.values())
         if dropped > self._said:
-            self.get_logger().warning(f'{dropped - self._said} messages were dropped: the disk is too slow')
+            self.get_logger().warning(
+                f'{dropped - self._said} messages were dropped, because the disk is too slow; record fewer topics'
+            )
             self._said = dropped
         if self._writer.error is not None:
             self.exit_code = 1
@@ -188,7 +192,7 @@ class Recorder(Node):
 
 
 def qos_in_yaml(profiles: list[QoSProfile]) -> str:
-    """Return the QoS profiles of a topic's publishers in the format of ``ros2 bag``, for its replay."""
+    """Return the QoS profiles of a topic's publishers as YAML, in the format in which ``ros2 bag`` reads them."""
     lines = []
     for one in profiles:
         lines.append(f'- history: {int(one.history)}\n  depth: {one.depth}\n  reliability: {int(one.reliability)}\n')

@@ -1,9 +1,9 @@
-"""Which topics of the ROS graph are recorded."""
+"""Selects the topics of the ROS graph that are recorded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 HIDDEN = '/debug/hidden'
-"""Suffix of a topic that only a controller (policy_node) publishes."""
+"""End of the name of a topic that only a controller (policy_node) publishes."""
 # Types that describe a robot and its commands; they are recorded from any publisher.
 TYPES = (
     'sensor_msgs/msg/JointState',

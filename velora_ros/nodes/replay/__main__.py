@@ -18,7 +18,7 @@ from velora_ros.utils.text_table import text_table
 
 
 def main() -> None:
-    """Print the commands that the policy would have sent, compared with the recorded ones."""
+    """Compare the commands that the policy would have sent with the recorded ones, and print the result."""
     parser = argparse.ArgumentParser('velora_ros replay')
     add_arguments(parser)
     arguments = parser.parse_args()
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     Replay the recording, print tables and one JSON object, and draw the requested picture.
 
     Raises:
-        VeloraError: a file cannot be read or written, or does not fit the others.
+        VeloraError: a file cannot be read or written, or the files do not fit together.
     """
     policy = Policy.load(policy_path(arguments.policy))
     recording = read_recording(arguments.file)
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def lines(arguments: argparse.Namespace, robot: RecordedRobot, result: WhatIf) -> list[str]:
-    """Return the text: a line of counts, a row for each action, and the moments with the largest differences."""
+    """Return the lines to print: counts, a table of the actions, and the moments with the largest differences."""
     comparison = result.comparison
     text = [
         f'{arguments.file} with {arguments.policy}: {len(result.commands)} states answered, {robot.rejected} not'
@@ -60,7 +60,7 @@ def lines(arguments: argparse.Namespace, robot: RecordedRobot, result: WhatIf) -
         'commands compared'
     ]
     if result.same_policy:
-        text.append(f'  the policy is the one that ran; its hidden state was corrected {result.corrections} times')
+        text.append(f'  this policy ran in the recording; its hidden state was corrected {result.corrections} times')
     head = ['action', 'unit', 'recorded (rms)', 'policy (rms)', 'difference (rms)', 'largest', 'of range', 'at [s]']
     keys = ('recorded_rms', 'other_rms', 'difference_rms', 'largest', 'share_of_range', 'at_s')
     text += text_table(
@@ -78,7 +78,7 @@ def lines(arguments: argparse.Namespace, robot: RecordedRobot, result: WhatIf) -
 
 
 def summary(arguments: argparse.Namespace, policy: Policy, robot: RecordedRobot, result: WhatIf) -> dict[str, Any]:
-    """Return the result as values that JSON can hold."""
+    """Return the result as a dictionary for JSON."""
     rows = result.comparison.rows()
     return {
         'event': 'replay',

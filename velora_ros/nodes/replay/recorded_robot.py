@@ -1,4 +1,4 @@
-"""A recorded robot as policy_node saw it: its messages as observations, with policy_node's own decoders."""
+"""Turns the recorded messages of a robot into observations, with policy_node's own decoders."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,15 @@ Array = npt.NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """What a policy reads at a state: times of publishing and measurement [ns], observation, commanded joints."""
+    """
+    What a policy reads at a state.
+
+    Args:
+        published: when the state was published [ns].
+        stamp: when the state was measured [ns].
+        observation: the observation, shape (observation,).
+        measured: the positions of the commanded joints [rad or m]; None if they are not read.
+    """
 
     published: int
     stamp: int
@@ -41,13 +49,13 @@ class Step(NamedTuple):
 
 class RecordedRobot:
     """
-    The observations of a policy in a recording.
+    A recorded robot, which gives the observations of a policy.
 
     Args:
         recording: the recording.
-        policy: the policy; its controller is :attr:`controller`.
+        policy: the policy, which :attr:`controller` steps.
         params: a parameter file of policy_node; ``''`` for none.
-        namespace: the robot's namespace; None takes that of the recorded controller.
+        namespace: the robot's namespace; None for the namespace of the recorded controller.
 
     Raises:
         ConfigError: the parameters do not fit the policy.
@@ -66,8 +74,9 @@ class RecordedRobot:
         measures = self._sources.measures_joints
         self.controller = Controller(policy, _without_time_limits(settings), measures_joints=measures)
         self.rejected = 0
-        """Number of messages that the policy could not use, and the reason for the last one."""
+        """Number of messages that the policy could not use."""
         self.reason = ''
+        """Why the policy could not use the last one of them."""
         self._recording = recording
         self._sources.limit_ages(self.values, Safety(policy.spec, settings).max_state_age)
         self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
@@ -76,7 +85,7 @@ class RecordedRobot:
         self._reset = next((name for name in recording.channels if name == f'{self.namespace.rstrip("/")}/reset'), '')
 
     def steps(self) -> Iterator[Step]:
-        """Yield what the policy reads at each state; a recorded ``reset`` resets the policy."""
+        """Yield what the policy reads at each state; a recorded message on ``reset`` resets the policy."""
         wanted = {*self._topics, self._reset}
         messages = [message for message in self._recording.messages if message.topic in wanted]
         for message in sorted(messages, key=lambda one: one.published):
@@ -116,7 +125,7 @@ class RecordedRobot:
         self.controller.reset('message')
 
     def _find(self, topic: ObservationTopic) -> str:
-        """Return the recorded topic; '' for one that the policy does not need."""
+        """Return the name of the recorded topic; '' if it was not recorded and the policy does not need it."""
         option = f"give a parameter file (--params) with 'observation.{topic.source.name}.topic'"
         try:
             found = find_topic(self._recording, topic.source.topic, topic.full_type, self.namespace, option=option)
@@ -125,13 +134,13 @@ class RecordedRobot:
                 return ''
             raise
         if not self._recording.of(found) and not topic.source.missing:
-            raise RecordingError(f"'{found}' was recorded, but it has no message; record while the robot runs.")
+            raise RecordingError(f"the recording has no message on the topic '{found}'; record while the robot runs.")
         return found
 
 
 def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Values:
     """
-    Return policy_node's parameters as a file sets them for a node of this full name, or their defaults.
+    Return policy_node's parameters: the values that a file sets for the node, otherwise their defaults.
 
     Args:
         file: the parameter file; '' for none.
@@ -146,7 +155,7 @@ def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Va
 
 
 def _without_time_limits(settings: Settings) -> Settings:
-    """Return settings for a policy that gets one state after the other, as fast as possible."""
+    """Return settings for a replay, in which the states follow each other as fast as possible."""
     return replace(
         settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0, interpolate=0.0
     )

@@ -1,4 +1,4 @@
-"""The recorded controller: its hidden state after each step, and the times at which its policy commanded."""
+"""Reads the recorded controller: its hidden state after each step, and the times at which its policy commanded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +17,9 @@ from velora_ros.spec.robot_contract import GAIT_CLOCK, OWN_TYPES
 Array = npt.NDArray[np.float64]
 
 OBSERVATION = '/debug/observation'
-# Largest difference of hidden states due to rounding.
+# Largest difference between hidden states that is due to rounding.
 ROUNDING = 1e-9
-# Largest difference of observations of the same state.
+# Largest difference between two observations of the same state.
 SAME_OBSERVATION = 1e-6
 STATUS = 'diagnostic_msgs/msg/DiagnosticStatus'
 
@@ -28,10 +28,10 @@ class RecordedRun:
     """
     Keeps the replayed policy in step with the recorded one.
 
-    Values that a node keeps itself may have started before the recording, so the clock of a gait is taken from the
-    recorded observations, if they are those of this policy. If the policy is the one that ran, so are its last action
-    and its hidden state, which differ after events that a recording does not contain: its beginning, a lost state,
-    arming, a fault.
+    A gait clock may have started before the recording, so its values are taken from the recorded observations if they
+    are observations of this policy. If the policy is the one that ran, its last action and its hidden state are also
+    taken from the recording. They differ after events that a recording does not contain: the robot's start, a lost
+    state, arming, a fault.
 
     Args:
         recording: the recording.
@@ -51,7 +51,7 @@ class RecordedRun:
         self._is_there = is_same and len(self._hidden) > 0 and self._hidden.shape[1] == len(policy.hidden)
 
     def observation(self, step: Step) -> Array:
-        """Return what the policy reads at a state, with the recorded values of entries that the node kept itself."""
+        """Return the observation at a state, shape (observation,), with recorded values of the node's own entries."""
         taken = self._own if self.is_same else self._clock
         recorded = _between(self._read_times, self._observations, step.published, step.published + self._window)
         if not taken or recorded is None or len(recorded) != len(step.observation):
@@ -66,11 +66,11 @@ class RecordedRun:
 
     def correct(self, published: Sequence[int], now: int) -> None:
         """
-        Compare the hidden state after the last step with the recorded one, and continue from the latter if they differ.
+        Compare the hidden state after the last step with the recorded one, and replace it if they differ.
 
         Args:
-            published: when the states that were answered so far were published [ns].
-            now: when the next state was published [ns].
+            published: the times at which the states that were answered so far were published [ns].
+            now: the time at which the next state was published [ns].
         """
         if not published or not self._is_there:
             return
@@ -80,7 +80,7 @@ class RecordedRun:
             self._policy.hidden = hidden
 
     def _hidden_after(self, published: Sequence[int], now: int) -> Array | None:
-        """Return the recorded hidden state after the last step; None if it may belong to another step."""
+        """Return the recorded hidden state after the last step; None if it could belong to another step."""
         begin = published[-2] if len(published) > 1 else published[-1]
         first, middle, end = np.searchsorted(self._times, [begin, published[-1], now])
         is_sure = end - middle == 1 and (len(published) == 1 or middle - first == 1)
@@ -88,13 +88,13 @@ class RecordedRun:
 
 
 def armed_at(recording: Recording, node: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return the times [ns] at which the policy commanded, by the recorded status; all of them if there is none."""
+    """Return whether the policy commanded at each of ``times`` [ns], by the recorded status; True without a status."""
     messages = sorted(recording.of(f'{node}/status'), key=lambda one: one.published)
     if not messages:
         return np.ones(len(times), bool)
     states = [deserialize_message(one.data, message_class(STATUS)).message for one in messages]
     armed = np.array([state.partition(':')[0].partition(';')[0] == 'armed' for state in states])
-    # A latched status that was published before the recording counts from its beginning.
+    # A latched status that was published before the recording counts from the beginning of the recording.
     places = np.searchsorted([one.published for one in messages], times, side='right') - 1
     found: npt.NDArray[np.bool_] = armed[np.maximum(places, 0)]
     return found
@@ -110,13 +110,13 @@ def _vectors(recording: Recording, topic: str) -> tuple[npt.NDArray[np.int64], A
 
 
 def _between(times: npt.NDArray[np.int64], values: Array, begin: int, end: int) -> Array | None:
-    """Return the first values from one time on and before another; None if there are none."""
+    """Return the first values at a time from ``begin`` until before ``end``; None if there are none."""
     place = int(np.searchsorted(times, begin))
     return values[place] if place < len(times) and times[place] < end else None
 
 
 def _own_entries(policy: Policy) -> tuple[list[int], list[int]]:
-    """Return the entries of the observation that a node keeps itself: those of a gait's clock, and all of them."""
+    """Return the places in the observation of a gait clock's entries, and of all entries that the node computes."""
     contract = policy.spec.contract
     if contract is None:
         return [], []

@@ -1,4 +1,4 @@
-"""Finds the recorded topic that a policy reads or that has the commands."""
+"""Finds the recorded topics that a policy reads, and the topic of the recorded commands."""
 
 from velora_ros.errors import RecordingError
 from velora_ros.recordings.mcap_reader import Recording
@@ -21,14 +21,14 @@ def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, o
         topic: the topic's name, relative or full.
         kind: the full type of its messages.
         namespace: the namespace of relative names, such as ``/robot``; ``/`` is the root.
-        option: how the user can name another topic, for the error.
+        option: how the user can name another topic; part of the error.
 
     Returns:
-        the topic of that name; if there is none, for example after a remap, the only one of that type, unless the type
-        is Float64MultiArray, which can be anything.
+        The topic of that name. If it was not recorded, for example after a remap, the only topic of that type, unless
+        the type is Float64MultiArray, which can be anything.
 
     Raises:
-        RecordingError: there is none, or there are several.
+        RecordingError: there is no such topic, or there are several of that type.
     """
     full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
     channel = recording.channels.get(full)
@@ -45,5 +45,5 @@ def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, o
 
 
 def _is_own(topic: str) -> bool:
-    """Return whether a topic is one that policy_node publishes for debugging."""
+    """Return whether policy_node publishes this topic for debugging."""
     return '/debug/' in topic

@@ -1,4 +1,4 @@
-"""Step a policy through a recording, and compare its commands with the recorded ones."""
+"""Steps a policy with the states of a recording, and compares its commands with the recorded ones."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,12 @@ class WhatIf:
     The result of a replay.
 
     Args:
-        commands: the policy's commands, one for each state for which it has one.
-        comparison: these commands and the recorded ones, for states that have both.
-        recorded: number of recorded commands.
-        same_policy: whether the policy is the one that ran.
-        corrections: how often its hidden state was set to the recorded one, because they differed; these states are
-            not compared.
+        commands: the policy's commands, one for each state that it could use.
+        comparison: these commands and the recorded ones, for the states that have both.
+        recorded: the number of recorded commands.
+        same_policy: whether the policy is the one that ran in the recording.
+        corrections: how often the policy's hidden state was set to the recorded one, because they differed; these
+            states are not compared.
     """
 
     commands: Commands
@@ -44,13 +44,13 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
     """
     Return what a policy would have commanded in a recording.
 
-    The states remain those that the recorded policy caused.
+    The policy reads the recorded states, although its own commands would have led to other states.
 
     Args:
         recording: the recording.
-        robot: its observations for this policy.
+        robot: the recorded robot, which gives the observations of the policy.
         policy: the policy.
-        command_topic: the topic of the recorded commands; ``''`` finds it.
+        command_topic: the topic of the recorded commands; if ``''``, it is found by its name or type.
 
     Raises:
         RecordingError: no state can be used; the message says why.
@@ -70,7 +70,7 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
         published.append(now)
         values.append(command)
     if not values:
-        why = robot.reason.rstrip('.') or 'there are none'
+        why = robot.reason.rstrip('.') or 'no states were recorded'
         raise RecordingError(f'the policy could use none of the recorded states: {why}.')
     commands = Commands(np.array(published, dtype=np.int64), np.array(values, dtype=np.float64))
     recorded = _recorded_commands(recording, robot, policy, command_topic)
@@ -81,7 +81,7 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
 def _compare(
     recording: Recording, robot: RecordedRobot, recorded: Commands, other: Commands, corrected: set[int]
 ) -> Comparison:
-    """Compare the steps at which the recorded policy commanded, except those after which it was corrected."""
+    """Compare the steps at which the recorded policy commanded, except steps whose hidden state was corrected."""
     spec = robot.controller.policy.spec
     states, answers = pair_with_states(other.times, recorded)
     is_armed = armed_at(recording, robot.node, other.times[states])
@@ -99,10 +99,10 @@ def _compare(
 
 
 def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Policy, topic: str) -> Commands:
-    """Return the recorded commands in the order of the policy's actions; none if none were recorded."""
+    """Return the recorded commands in the order of the policy's actions; empty if none were recorded."""
     kind = robot.values['command.type']
     size = policy.spec.action_dim
-    if kind not in COMMAND_TYPES:  # a type with a writer: nobody reads its messages
+    if kind not in COMMAND_TYPES:  # a type with a writer, whose messages cannot be decoded
         return Commands(np.zeros(0, np.int64), np.zeros((0, size)))
     option = 'give another topic (--command-topic), or its type in a parameter file (--params)'
     try:
@@ -125,10 +125,10 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
         try:
             row = decoder.decode(deserialize_message(one.data, message))
         except SpecError as error:
-            raise RecordingError(f"the commands on '{found}' are not those of this policy: {error}") from error
+            raise RecordingError(f"the commands on '{found}' do not fit this policy: {error}") from error
         if len(row) != size:
             raise RecordingError(
-                f"the commands on '{found}' have {len(row)} values, but the policy commands {size}: "
+                f"the commands on '{found}' have {len(row)} values, but the policy has {size} actions: "
                 f'{", ".join(policy.spec.action_names)}; {option}.'
             )
         rows.append(row)

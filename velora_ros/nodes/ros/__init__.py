@@ -1,1 +1,1 @@
-"""What the nodes share: topics, parameters, conversions, clocks and the executor."""
+"""Code that the nodes share: topics, parameters, conversions, clocks and the executor."""

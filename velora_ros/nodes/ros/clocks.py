@@ -13,9 +13,10 @@ from rclpy.duration import Duration
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """The clock of timers that must continue while ``/clock`` is stopped."""
 
-# The system clock was set if its offset from the steady clock changed by more than this; slewing moves both [ns].
+# If the offset between the system clock and the steady clock changes by more than this, the system clock was set [ns].
+# Slewing moves both clocks and does not change the offset.
 STEP_NS = 1_000_000
-# A reading of both clocks is used only if it took at most this long, because the process may be preempted [ns].
+# Longest time between two readings that count as simultaneous; it is longer if the process was preempted [ns].
 TOGETHER_NS = 100_000
 # A longer step of /clock is a jump of time, not a low publishing rate [s].
 LONGEST_STEP_S = 2.0
@@ -34,11 +35,12 @@ class RobotClock:
         self.look()
 
     def look(self) -> None:
-        """Find out which clock it is; call this about once a second."""
+        """Check whether ``use_sim_time`` is set; call this about once a second, because it can change."""
         self._is_simulated = self._clock.ros_time_is_active
 
     def now(self) -> int:
-        """Return the time [ns]; asking the system directly takes a tenth of the time. 0 before the first ``/clock``."""
+        """Return the time [ns]; 0 before the first message of ``/clock``."""
+        # time.time_ns() takes a tenth of the time that Clock.now() takes.
         return self._clock.now().nanoseconds if self._is_simulated else time.time_ns()
 
 
@@ -46,9 +48,9 @@ class SystemTime:
     """
     Converts times on the steady clock into system time.
 
-    The result advances as evenly as the steady clock. When the system clock is set, by time synchronisation or because
-    the machine was suspended (which stops the steady clock), the result follows it; otherwise every later stamp would
-    look old.
+    The result advances as evenly as the steady clock. When the system clock is set, for example by time
+    synchronisation, the result follows; otherwise all later stamps would look old. The same applies after the machine
+    was suspended, because the steady clock stops meanwhile.
 
     Args:
         system: reads the system clock [ns].
@@ -60,7 +62,7 @@ class SystemTime:
         self._offset = system() - steady()
 
     def of(self, moment: float) -> int:
-        """Return the system time [ns] of a time on the steady clock [s]."""
+        """Return the system time [ns] at ``moment``, a time on the steady clock [s]."""
         before = self._steady()
         offset = self._system() - before
         together = self._steady() - before <= TOGETHER_NS

@@ -34,27 +34,27 @@ def check_layout(layout: Sequence[str], interface: str) -> None:
     Check ``command.layout``, the blocks of a Float64MultiArray; ``interface`` is the block of the command itself.
 
     Raises:
-        ConfigError: a block is unknown or given twice, or the command's own is missing.
+        ConfigError: a block is unknown or given twice, or the block ``interface`` is missing.
     """
     if unknown := [block for block in layout if block not in BLOCKS]:
         raise ConfigError(f"'command.layout' has the unknown block '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
     if len(set(layout)) < len(layout) or interface not in layout:
         raise ConfigError(
-            f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "
-            f"command's own, '{interface}'."
+            f"'command.layout' is {', '.join(layout)}; it must name each block at most once and include '{interface}', "
+            'the block of the command itself.'
         )
 
 
 def check_twist_fields(fields: Sequence[str]) -> None:
     """
-    Check the part of a Twist that carries each action.
+    Check the component of a Twist that carries each action, such as ``linear.x``.
 
     Raises:
-        ConfigError: a field is not part of a Twist.
+        ConfigError: a field is not a component of a Twist.
     """
     for field in fields:
         if field not in TWIST_FIELDS:
             raise ConfigError(
-                f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
+                f"'{field}' is not a component of a Twist; set 'command.fields' to one component for each action."
                 f'{did_you_mean(field, TWIST_FIELDS)}'
             )

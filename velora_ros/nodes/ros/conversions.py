@@ -39,7 +39,7 @@ def to_vector(values: Array) -> Float64MultiArray:
 
 
 def fill_vector(message: Float64MultiArray, values: Array) -> Float64MultiArray:
-    """Put an array into an existing message, five times as fast as making a new one; return the message."""
+    """Write a flat array, shape (length,), into an existing message and return it; 5 times as fast as a new message."""
     message.data = _as_sequence(values)
     return message
 
@@ -64,13 +64,13 @@ def to_image(picture: npt.NDArray[np.uint8], frame_id: str, stamp: int) -> Image
 
 
 def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hardware_id: str = '') -> DiagnosticStatus:
-    """Return a status of level ``ok``, ``warn`` or ``error`` with its message and its values as strings."""
+    """Return a status with the message ``text``; its level is ``ok``, ``warn`` or ``error``, its values are strings."""
     pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
     return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
 
 
 def hardware_id(namespace: str, robot: str) -> str:
-    """Return the robot's name in diagnostics: the node's namespace, or the environment if it has none."""
+    """Return the robot's name for diagnostics: the node's namespace, or ``robot`` if the namespace is empty."""
     return namespace.strip('/') or robot
 
 
@@ -82,13 +82,13 @@ def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
 
 
 def from_diagnostics(message: DiagnosticArray, name: str) -> dict[str, str]:
-    """Return the values of a node's statuses, which are named ``<node>: <task>``; empty if there are none."""
+    """Return all values that the node ``name`` reports, by key; its statuses are named ``<node>: <task>``."""
     own = [status for status in message.status if status.name.partition(':')[0] == name]
     return {pair.key: pair.value for status in own for pair in status.values}
 
 
 def to_clock(nanoseconds: int) -> Clock:
-    """Return the message for ``/clock`` of a time [ns]."""
+    """Return a message for ``/clock`` with a time [ns]."""
     return Clock(clock=to_stamp(nanoseconds))
 
 

@@ -33,7 +33,7 @@ def create_publisher(
     events: PublisherEventCallbacks | None = None,
 ) -> Publisher:
     """
-    Create a publisher from its row.
+    Create a publisher from its row in :data:`TOPICS`.
 
     Args:
         node: the node that publishes.
@@ -57,7 +57,9 @@ def create_publisher(
             qos_overriding_options=options,
         )
     except RuntimeError as error:
-        raise ConfigError(f"the topic '{topic_name or name}' cannot be published: {error}.") from error
+        raise ConfigError(
+            f"cannot publish the topic '{topic_name or name}': {error}. Check its 'qos_overrides' parameters."
+        ) from error
 
 
 def create_subscription(
@@ -72,7 +74,7 @@ def create_subscription(
     events: SubscriptionEventCallbacks | None = None,
 ) -> Subscription:
     """
-    Create a subscription from its row; arguments and errors as in :func:`create_publisher`.
+    Create a subscription from its row in :data:`TOPICS`; arguments and errors are those of :func:`create_publisher`.
 
     ``topic_name`` and ``kind``, a class, replace the row's. With ``raw`` the callback gets bytes instead of messages.
     """
@@ -89,12 +91,14 @@ def create_subscription(
             raw=raw,
         )
     except RuntimeError as error:
-        raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error
+        raise ConfigError(
+            f"cannot subscribe to the topic '{topic_name or name}': {error}. Check its 'qos_overrides' parameters."
+        ) from error
 
 
 def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> None:
     """
-    Subscribe to a topic from its row so that publishers of any reliability and durability match.
+    Subscribe to a topic so that publishers of any reliability and durability match.
 
     This needs three subscriptions: a transient-local one does not match volatile publishers, a volatile one gets no
     earlier messages, and only a best-effort one matches best-effort publishers. Each message can arrive up to three
@@ -108,7 +112,7 @@ def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Cal
 
 
 def create_service(node: Node, owner: str, name: str, callback: Callable[[Any, Any], Any]) -> RosService:
-    """Create a service from its row."""
+    """Create the service ``name`` of the node ``owner`` from its row in :data:`SERVICES`."""
     row = next(row for row in SERVICES if (row.node, row.name) == (owner, name))
     return node.create_service(interface_class(row.type), name, callback)
 
@@ -117,7 +121,7 @@ def create_deferred_service(
     node: Node, owner: str, name: str, begin: Callable[[Any, Callable[[], None]], None]
 ) -> None:
     """
-    Create a service from its row whose response may be sent later, from another callback.
+    Create a service from its row in :data:`SERVICES` whose response may be sent later, from another callback.
 
     ``begin(response, send)`` is called with the empty response of each request; it fills the response at any later time
     and then calls ``send()``.

@@ -27,7 +27,7 @@ def spin(node: Node, *, until: Callable[[], bool] = lambda: False) -> None:
 
 
 class _Shutdown:
-    """Whether a context was shut down; asking the context itself takes several times longer, for every event."""
+    """Notes that a context was shut down; calling ``context.ok()`` for every event takes several times as long."""
 
     def __init__(self, context: Context) -> None:
         self.happened = not context.ok()
@@ -42,8 +42,8 @@ def make_executor(node: Node) -> Executor:
     executor = events_executor()
     if executor is None:
         node.get_logger().warning(
-            'this rclpy has no EventsExecutor, so latency is several times higher; Jazzy has it from rclpy 7.1.4 on, '
-            'Humble does not.'
+            'this rclpy has no EventsExecutor, so latency is several times higher; on Jazzy, install rclpy 7.1.4 or '
+            'newer. Humble has none.'
         )
         return SingleThreadedExecutor()
     return executor

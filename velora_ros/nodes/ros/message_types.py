@@ -23,7 +23,7 @@ _USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_ms
 
 
 def interface_class(name: str) -> Any:
-    """Return the class of a message or service such as ``std_msgs/msg/Empty``; its package is imported only here."""
+    """Import and return the class of a message or service type such as ``std_msgs/msg/Empty``."""
     package, kind, class_name = name.split('/')
     return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 

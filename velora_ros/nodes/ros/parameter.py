@@ -52,7 +52,7 @@ class Parameter:
         range: (lowest, highest) valid value of a number, or of each number in a list.
         choices: the only valid strings; empty if any string is valid.
         read_only: the reason why it cannot change while the node runs; ``''`` if it can.
-        canonical: converts the spellings of a string to one, before it is checked.
+        canonical: converts every spelling of a string to a single one, before the check.
         lenient: whether a list of strings can be given as one string, or can contain numbers.
     """
 

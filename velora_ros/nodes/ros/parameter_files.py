@@ -33,12 +33,12 @@ def value_in(file: str, node: str, parameter: str) -> Any:
 
 def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
     """
-    Return the sections of a file that match a node, as parameter files keyed by its full name; later ones override.
+    Return the sections of a file that match a node, each as a parameter file keyed by the node's full name.
 
-    rcl orders sections by the first appearance of their key in any file: a ``/**/policy_node:`` in an earlier file can
-    override a ``/**:`` in the user's file. A section keyed by the full name always overrides both. Moreover, rcl
-    matches a bare ``policy_node:`` only with ``/policy_node``; launch files that apply a parameter file to a namespace,
-    such as nav2's, rewrite such keys with the namespace in front.
+    Later sections override earlier ones. rcl orders sections by the first appearance of their key in any file: a
+    ``/**/policy_node:`` in an earlier file can override a ``/**:`` in the user's file. A section keyed by the full name
+    always overrides both. Moreover, rcl matches a bare ``policy_node:`` only with ``/policy_node``; launch files that
+    apply a parameter file to a namespace, such as nav2's, put the namespace in front of such keys.
 
     Args:
         file: path of a YAML file of ROS parameters; '' for none.
@@ -55,7 +55,7 @@ def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
 
 
 def names_a_node(file: str, names: tuple[str, ...]) -> bool:
-    """Whether the key of a section ends with one of these node names; ``/**`` does not."""
+    """Whether the file has a section for a node of one of these names; a section ``/**`` does not count."""
     return any(pattern.rpartition('/')[2] in names for pattern, _ in _sections(file))
 
 

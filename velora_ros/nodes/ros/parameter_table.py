@@ -1,9 +1,9 @@
 """
 The parameters of a node: declared from a table, checked before a change and applied after it as a unit.
 
-In addition to rclpy, integers are accepted for doubles, an empty list has the declared type, a misspelt name is refused
-with the nearest known one, and a refusal gives its reason. Start-up parameters of other nodes, which a ``/**:`` key or
-``SetParameter`` in a launch file gives to all nodes, only cause a warning.
+Unlike in plain rclpy, integers are accepted for doubles, an empty list has the declared type, the error for a misspelt
+name gives the nearest known one, and every refusal gives its reason. Start-up parameters of other nodes, which a
+``/**:`` key or ``SetParameter`` in a launch file gives to all nodes, only cause a warning.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from velora_ros.nodes.ros.rclpy_compat import Refused, start_values, watch_param
 
 # Declared by rclpy: for every node, or when a topic is created.
 _RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
-# A start-up name at least this similar to one of the node's (as difflib measures it) is a misspelling of it.
+# A start-up parameter whose name is at least this similar to a known name (difflib's ratio) is a misspelling of it.
 MISSPELT = 0.8
 # Well-known parameters of other nodes that resemble some of this package's.
 _WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
@@ -33,12 +33,14 @@ class ParameterTable:
     Args:
         node: the node that declares them.
         rows: the table.
-        validate: called before a change with all values as they will be after it; raises VeloraError to refuse it.
+        validate: called before a change, with all values as they will be after it; raises VeloraError to refuse the
+            change.
         apply: called after a change with all values; once if several parameters are set atomically.
         shared: start-up parameters of other nodes that resemble this node's and are ignored.
 
     Raises:
-        ConfigError: a start-up parameter is misspelt, has the wrong type, is out of range or refused.
+        ConfigError: a start-up parameter is misspelt, has the wrong type or is out of range.
+        VeloraError: ``validate`` refuses the start-up parameters.
     """
 
     def __init__(
@@ -121,8 +123,8 @@ def is_ours(name: str, known: Iterable[str]) -> bool:
     """
     Whether an unknown start-up parameter is meant for this node.
 
-    It is meant for this node if it begins with one of its prefixes, such as ``observation.``, or is so similar to a
-    known name that it must be a misspelling. Any other parameter belongs to another node.
+    That is so if its name begins with a prefix of the node's parameters, such as ``observation.``, or is so similar to
+    a known name that it must be a misspelling. Any other parameter belongs to another node.
     """
     names = list(known)
     prefixes = {other.partition('.')[0] for other in names if '.' in other}
@@ -136,7 +138,7 @@ def is_ours(name: str, known: Iterable[str]) -> bool:
 
 
 def warn_of_ignored(node: Node, names: Sequence[str]) -> None:
-    """Warn of start-up parameters that belong to other nodes; do nothing if there are none."""
+    """Warn about start-up parameters that belong to other nodes; do nothing if there are none."""
     if names:
         node.get_logger().warning(
             f'ignored start-up parameters of other nodes: {", ".join(names)}; this node does not have them.'

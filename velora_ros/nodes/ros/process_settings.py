@@ -12,8 +12,8 @@ class FrozenGarbageCollector:
     """
     Excludes the existing objects from garbage collection, which would otherwise delay a command by milliseconds.
 
-    Several may be active in one process; the last one that ends makes all objects collectable again. If the program has
-    frozen objects itself, nothing is done, because they could not be distinguished.
+    Several instances may be active in one process; the last one that ends makes all objects collectable again. If the
+    program itself has frozen objects, this class does nothing, because it could not tell them from its own.
     """
 
     _users = 0
@@ -36,7 +36,7 @@ class FrozenGarbageCollector:
             gc.freeze()
 
     def end(self) -> None:
-        """Make all objects collectable again if this was the last active one."""
+        """Make all objects collectable again if this was the last active instance."""
         kind = FrozenGarbageCollector
         if not self._active:
             return
@@ -48,9 +48,9 @@ class FrozenGarbageCollector:
 
 class NoOverflowWarnings:
     """
-    Keeps numpy in this thread from warning of overflows, for numbers that are tested afterwards.
+    Switches off numpy's floating-point warnings in this thread; its results are tested for NaN and infinity instead.
 
-    This is a setting because ``np.errstate`` around each calculation takes longer than a calculation with few numbers.
+    For a calculation with few numbers, ``np.errstate`` would take longer than the calculation itself.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class NoOverflowWarnings:
             self._before = np.seterr(all='ignore')
 
     def end(self) -> None:
-        """Switch them on again if they were on."""
+        """Restore the warnings as they were before :meth:`begin`."""
         if self._before is not None:
             np.seterr(**self._before)
             self._before = None
@@ -72,7 +72,8 @@ class ShortSwitchInterval:
     """
     Makes Python switch between threads more often, so that a computing thread delays the others less.
 
-    Several may be active at once; the last one that ends restores the interval, unless it was changed in the meantime.
+    Several instances may be active at once. The last one that ends restores the earlier interval, unless other code has
+    changed it meanwhile.
 
     Args:
         seconds: the switch interval [s].
@@ -100,7 +101,7 @@ class ShortSwitchInterval:
             self._active = True
 
     def end(self) -> None:
-        """Restore the interval if this was the last active one."""
+        """Restore the interval if this was the last active instance."""
         kind = ShortSwitchInterval
         with kind._lock:
             if not self._active:

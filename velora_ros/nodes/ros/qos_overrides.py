@@ -12,7 +12,9 @@ from velora_ros.nodes.ros.rclpy_compat import start_values
 
 def check_qos_overrides(node: Node) -> None:
     """
-    Refuse a misspelt ``qos_overrides`` parameter, and warn of those of other nodes; call it when all topics exist.
+    Refuse a misspelt ``qos_overrides`` parameter, and warn about parameters of other nodes.
+
+    Call this after all topics have been created.
 
     Raises:
         ConfigError: a parameter is misspelt; the message names the nearest valid one.

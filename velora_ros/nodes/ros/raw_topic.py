@@ -1,5 +1,5 @@
 """
-A subscription that takes messages as bytes, with the middleware's times, without an executor.
+A subscription that takes messages as bytes, with the middleware's time stamps and without an executor.
 
 It is for processes that only listen: it belongs to a second node, which no executor spins, and the process takes the
 messages at any time.
@@ -33,25 +33,25 @@ class RawTopic:
     """
     A topic whose messages are taken as bytes.
 
-    It is best effort, so that no publisher waits for it, unless it is latched.
+    The subscription is best effort, so that no publisher waits for it, unless the topic is latched.
 
     Args:
         inlet: a node that no executor spins.
         topic: the topic's full name.
         message: the class of its messages.
-        latched: whether its publishers keep their newest messages for late subscribers, which get them only reliably.
+        latched: whether its publishers are transient local; only a reliable subscription gets their earlier messages.
     """
 
     def __init__(self, inlet: Node, topic: str, message: Any, *, latched: bool = False) -> None:
         self.lost = 0
-        """Messages that were published but never arrived: gaps in the numbers of a single publisher's messages."""
+        """Number of published messages that did not arrive: the gaps in the sequence numbers of a single publisher."""
         self._topic, self._inlet = topic, inlet
         self._subscription = inlet.create_subscription(message, topic, _ignore, _profile(latched=latched), raw=True)
         self._take_next = info_taker(self._subscription)
         self._number = 0
 
     def take(self) -> Iterator[RawMessage]:
-        """Yield the messages that have arrived."""
+        """Yield the messages that arrived since the last call."""
         while (found := self._take_next()) is not None:
             data, info = found
             received = info['received_timestamp'] or time.time_ns()

@@ -70,7 +70,7 @@ def start_values(node: Node) -> dict[str, Any]:
     Return the parameters that files and ``-p`` gave a node, by name, declared or not; the value of ``[]`` is None.
 
     Raises:
-        ConfigError: this rclpy has no such attribute.
+        ConfigError: this rclpy does not have the private attribute that is needed.
     """
     overrides = _private(node, '_parameter_overrides', 'Node._parameter_overrides')
     return {name: parameter.value for name, parameter in overrides.items()}
@@ -83,10 +83,10 @@ def watch_parameters(
     commit: Callable[[list[Parameter]], None],
 ) -> None:
     """
-    Call ``coerce``, ``check`` and ``commit`` before, at and after each change of parameters.
+    Call ``coerce`` and ``check`` before each change of parameters, and ``commit`` after it.
 
-    Humble has only the callback at a change. There it does all three: ``commit`` gets the converted values, but rclpy
-    itself keeps the original ones.
+    Humble has only one callback, which runs before the change. There it does all three: ``commit`` gets the converted
+    values, but rclpy itself keeps the original ones.
 
     Args:
         node: the node that declared the parameters.
@@ -117,8 +117,8 @@ def release_state_machine(node: Node) -> None:
     """
     Destroy the state machine of a lifecycle node that was destroyed; other nodes have none.
 
-    rclpy leaves it to the garbage collector. It keeps the middleware alive, whose threads would then still run while
-    the process exits; this sometimes crashes it.
+    rclpy leaves that to the garbage collector. Until then, the state machine keeps the middleware's threads alive; if
+    they still run while the process exits, the process sometimes crashes.
     """
     state_machine = getattr(node, '_state_machine', None)
     if state_machine is not None:
@@ -127,14 +127,14 @@ def release_state_machine(node: Node) -> None:
 
 def answer_later(service: Service, begin: Callable[[Any, Callable[[], None]], None]) -> None:
     """
-    Let another, later callback send a service's response.
+    Let a later callback send the response of a service.
 
     rclpy's executors immediately send what a service's callback returns. Here the callback must return the empty
     response, and instead of sending it, ``begin(response, send)`` is called. It fills the response at any later time
     and then calls ``send()``.
 
     Raises:
-        ConfigError: this rclpy has no such method.
+        ConfigError: this rclpy does not have the private method that is needed.
     """
     send_now = _private(service, 'send_response', 'Service.send_response')
 
@@ -151,7 +151,7 @@ def taker(subscription: Subscription) -> Callable[[], Any]:
     Messages of a raw subscription are bytes. A message taken here is not passed to the callback.
 
     Raises:
-        ConfigError: this rclpy has no such method.
+        ConfigError: this rclpy does not have the private method that is needed.
     """
     take = info_taker(subscription)
 
@@ -164,13 +164,14 @@ def taker(subscription: Subscription) -> Callable[[], Any]:
 
 def info_taker(subscription: Subscription) -> Callable[[], tuple[Any, dict[str, Any]] | None]:
     """
-    Return a function like that of :func:`taker` that returns the message and the middleware's information about it.
+    Return a function that takes the next queued message with the middleware's information, as :func:`taker` does.
 
-    This is ``source_timestamp`` and ``received_timestamp`` [ns] and ``publication_sequence_number``; missing values are
-    None or 0. An EventsExecutor of rclpy 7.1.6 fails on callbacks that take them.
+    The function returns (message, information), or None if the queue is empty. The information has
+    ``source_timestamp`` and ``received_timestamp`` [ns] and ``publication_sequence_number``; missing values are None or
+    0. A callback could get it too, but the EventsExecutor of rclpy 7.1.6 fails on such callbacks.
 
     Raises:
-        ConfigError: this rclpy has no such method.
+        ConfigError: this rclpy does not have the private method that is needed.
     """
     take = _private(subscription.handle, 'take_message', 'Subscription.handle.take_message')
     kind, raw = subscription.msg_type, subscription.raw
@@ -192,5 +193,5 @@ def _private(owner: object, attribute: str, name: str) -> Any:
     except AttributeError as error:
         raise ConfigError(
             f'rclpy {rclpy_version()} has no {name} ({PRIVATE[name]}). velora_ros supports rclpy '
-            f'{", ".join(TESTED_WITH)}; install that version, or a newer velora_ros.'
+            f'{" and ".join(TESTED_WITH)}; install one of these versions, or a newer velora_ros.'
         ) from error

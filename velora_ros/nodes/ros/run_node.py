@@ -45,7 +45,7 @@ class Runnable(Protocol):
         """Publish the last messages, such as the fallback command or the summary, while the context is still valid."""
 
     def destroy_node(self) -> None:
-        """Release everything; rclpy's own method."""
+        """Destroy the node with its publishers, subscriptions, services and timers; rclpy's own method."""
 
 
 def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int:
@@ -78,7 +78,12 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
 
 
 def split_ros_arguments(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Return a program's own arguments, and its name with the arguments after ``--ros-args``."""
+    """
+    Split a command line into the program's own arguments and its ROS arguments.
+
+    Returns:
+        The arguments before ``--ros-args``; then the program's name, ``--ros-args`` and all arguments after it.
+    """
     cut = argv.index('--ros-args') if '--ros-args' in argv else len(argv)
     return argv[1:cut], [argv[0], *argv[cut:]]
 
@@ -153,12 +158,12 @@ def _log_arguments() -> list[str]:
 
 
 def _reason(message: str) -> str:
-    """Return rcl's reason without its source paths, and the remedy."""
+    """Return rcl's message without source paths, followed by what to do."""
     reason = message.split(', at /', maxsplit=1)[0]
     if message.startswith('['):
-        return f'unknown ROS arguments {reason}; correct what follows --ros-args.'
+        return f'unknown ROS arguments {reason}; correct the arguments after --ros-args.'
     if 'same type' in message:
-        return f'a list must hold one type, write [0.0, 1.5] instead of [0, 1.5]: {reason}.'
+        return f'all items of a list must have the same type; write [0.0, 1.5] instead of [0, 1.5]: {reason}.'
     if 'parse' in message:
         return f'{reason}. Correct the argument or the parameter file.'
     return f'{reason}. Check the environment: ROS_DOMAIN_ID, RMW_IMPLEMENTATION, ROS_SECURITY_ENABLE and its keystore.'

@@ -42,7 +42,7 @@ EMERGENCY_STOP = Qos('any reliability and durability, depth 10', reliable=True, 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of a node; it exists only under ``condition``, or always if that is ``''``."""
+    """A topic of a node. It exists only under ``condition``, or always if ``condition`` is ``''``."""
 
     node: str
     direction: Literal['in', 'out']
@@ -77,10 +77,11 @@ TOPICS = (
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'a message resets the hidden state, for example after the robot was moved by hand'),
     Topic('policy_node', 'in', 'tf', 'tf2_msgs/msg/TFMessage', FRAMES,
-          'transforms, for goals in a different frame from the robot',
+          "transforms, for goals that are not in the robot's frame",
           'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
     Topic('policy_node', 'in', 'tf_static', 'tf2_msgs/msg/TFMessage', FIXED_FRAMES,
-          'static transforms', 'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
+          'static transforms, for the same goals',
+                'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
     # Depth 10, so that a false that follows immediately does not replace the true.
     Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', EMERGENCY_STOP,
           'true latches a fault, which false does not clear; a transient-local true published before the start also '

@@ -5,7 +5,7 @@ import sys
 
 
 def main() -> None:
-    """Run sim_node until its duration is over, or until SIGINT, SIGTERM or SIGHUP."""
+    """Run sim_node until ``duration_s`` is over, or until SIGINT, SIGTERM or SIGHUP."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the process without a traceback
     from velora_ros.nodes.ros.run_node import run  # noqa: PLC0415
     from velora_ros.nodes.sim.node import SimNode  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The publisher of ``/clock``: which of several simulators publishes it, and how states are stamped with its time."""
+"""Publishes ``/clock``, decides which of several simulators publishes it, and gives the stamps of states."""
 
 import time
 from typing import Any
@@ -18,13 +18,14 @@ class ClockPublisher:
     """
     The simulated time that several nodes share.
 
-    One simulator publishes it. Another simulator that uses simulated time stamps its states with it. When the first one
-    ends, the other one continues to publish the clock from the same time, so that its own robot keeps running.
+    One simulator publishes the clock. Another simulator that uses simulated time stamps its states with this clock.
+    When the first simulator ends, the other one continues to publish the clock from the same time, so that its own
+    robot keeps running.
 
     Args:
         node: sim_node.
         publish: whether this node publishes the clock from the start.
-        may_take_over: whether this node may publish a clock that no simulator has published before.
+        may_take_over: whether this node may start to publish the clock if no simulator has published it yet.
     """
 
     def __init__(self, node: Node, *, publish: bool, may_take_over: bool) -> None:
@@ -46,17 +47,17 @@ class ClockPublisher:
         return not self.is_publishing and bool(self._ros_clock.ros_time_is_active)
 
     def start(self, epoch: int) -> None:
-        """Set the clock time of simulated time 0 [ns]; no effect while another node's clock is used."""
+        """Set the time of the clock [ns] at simulated time 0; it has no effect while another node's clock is used."""
         self._epoch = epoch
 
     def stamp(self, simulated: float) -> int:
-        """Return the time on the shared clock [ns]; ``simulated`` is the robot's own time [s]."""
+        """Return the time of the shared clock [ns] at ``simulated``, the robot's own simulated time [s]."""
         if self.is_publishing:
             return self._epoch + round(simulated * NANOSECONDS)
         return int(self._ros_clock.now().nanoseconds)
 
     def publish(self, simulated: float) -> None:
-        """Publish the time, if this node publishes the clock."""
+        """Publish the clock's time at ``simulated`` [s], if this node publishes the clock."""
         if self._publisher is not None:
             self._publisher.publish(conversions.to_clock(self.stamp(simulated)))
 
@@ -67,7 +68,7 @@ class ClockPublisher:
             self._publisher = None
 
     def take_over_if_unpublished(self, simulated: float) -> None:
-        """Publish the clock if it is stopped because it has no publisher; call this once a control period."""
+        """Start to publish the clock if it has stopped and has no publisher; call this once per control period."""
         if not self.is_following:
             return
         newest, now = int(self._ros_clock.now().nanoseconds), time.monotonic()
@@ -82,15 +83,15 @@ class ClockPublisher:
                 self._node.get_logger().info('/clock has no publisher; this simulator publishes it from now on')
 
     def warn_of_other_publishers(self) -> None:
-        """Warn if another node publishes the clock too; call it once a second."""
+        """Warn if another node publishes the clock too; call this once a second."""
         if self.is_publishing and self._node.count_publishers(TOPIC) > 1:
             self._node.get_logger().warning(
-                '/clock has several publishers, so time jumps; set publish_clock: false for all simulators but one',
+                '/clock has several publishers, so time jumps; set publish_clock to false in all simulators but one',
                 throttle_duration_sec=WARNING_PERIOD_S,
             )
 
     def _rank(self) -> int:
-        """Return how many simulators may take over before this one, so that two never do so at once."""
+        """Return how many simulators take over before this one does, so that two never take over at once."""
         others = self._node.get_node_names_and_namespaces()
         names = sorted(f'{namespace.rstrip("/")}/{name}' for name, namespace in others if name == self._node.get_name())
         own = self._node.get_fully_qualified_name()

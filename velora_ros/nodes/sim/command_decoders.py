@@ -1,4 +1,4 @@
-"""Decodes a command message into one value for each action of the simulated robot. policy_node encodes it."""
+"""Decodes a command message, as policy_node encodes it, into one value for each action of the simulated robot."""
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
@@ -37,11 +37,12 @@ def make_command_decoder(
 
     Args:
         kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
-        spec: the robot's actions.
+        spec: the specification of the robot's actions.
         interface: position, velocity or effort; needed if the robot's action names do not contain it.
         fields: policy_node's parameter ``command.fields``: the joint of each action in a JointState or JointTrajectory,
-            or the field of a Twist. A Float64MultiArray is always in the order of the actions.
-        layout: policy_node's parameter ``command.layout``: the blocks of a Float64MultiArray; empty is one block.
+            or the component of a Twist. A Float64MultiArray is always in the order of the actions.
+        layout: policy_node's parameter ``command.layout``: the blocks of a Float64MultiArray; if empty, there is one
+            block.
 
     Raises:
         ConfigError: the fields or the layout do not fit the robot.
@@ -64,13 +65,13 @@ class VectorDecoder:
     """Decodes a Float64MultiArray."""
 
     def decode(self, message: Any) -> Array:
-        """Return the message's values; the robot checks their number."""
+        """Return the message's values, shape (values,); the robot checks their number."""
         return conversions.from_vector(message)
 
 
 class BlockDecoder:
     """
-    Decodes a Float64MultiArray of several blocks, one number for each action in each.
+    Decodes a Float64MultiArray of several blocks, each with one number for each action.
 
     Args:
         layout: the blocks in their order.
@@ -78,7 +79,7 @@ class BlockDecoder:
         count: number of actions.
 
     Raises:
-        ConfigError: a block is unknown or given twice, or the command's own is missing.
+        ConfigError: a block is unknown or given twice, or the block ``interface`` is missing.
     """
 
     def __init__(self, layout: Sequence[str], interface: str, count: int) -> None:
@@ -87,7 +88,7 @@ class BlockDecoder:
 
     def decode(self, message: Any) -> Array:
         """
-        Return the values of the command's own block.
+        Return the values of the block of the command itself, shape (action,).
 
         Raises:
             SpecError: the message has another length, or a block other than the command and the gains is not zero.
@@ -96,14 +97,14 @@ class BlockDecoder:
         for name, values in blocks.items():
             if name not in (self._interface, *GAINS) and values.any():
                 raise SpecError(
-                    f"the block '{name}' of a command is {values.tolist()}; the simulated robot is commanded by "
-                    f"'{self._interface}', and this block must be zero."
+                    f"the block '{name}' of a command is {values.tolist()}; it must be zero, because the simulated "
+                    f"robot is commanded by '{self._interface}'."
                 )
         return blocks[self._interface]
 
     def gains(self, message: Any) -> Gains:
         """
-        Return the gains that come with a command.
+        Return the gains in the message of a command.
 
         Raises:
             SpecError: the message has another length, or a gain is negative or not finite.
@@ -118,8 +119,8 @@ class BlockDecoder:
         values = conversions.from_vector(message)
         if len(values) != len(self._layout) * self._count:
             raise SpecError(
-                f"the command has {len(values)} values, but 'command.layout' is {', '.join(self._layout)}: it must "
-                f'have {len(self._layout) * self._count}, {self._count} in each block.'
+                f"the command has {len(values)} values, but with 'command.layout' {', '.join(self._layout)} it must "
+                f'have {len(self._layout) * self._count}: {self._count} in each block.'
             )
         return dict(zip(self._layout, values.reshape(-1, self._count), strict=True))
 
@@ -129,10 +130,10 @@ class TwistDecoder:
     Decodes a Twist or TwistStamped.
 
     Args:
-        fields: for each action the field that carries it, for example ``linear.x``.
+        fields: the component of the Twist for each action, such as ``linear.x``.
 
     Raises:
-        ConfigError: a Twist has no such field.
+        ConfigError: a field is not a component of a Twist.
     """
 
     def __init__(self, fields: Sequence[str]) -> None:
@@ -140,7 +141,7 @@ class TwistDecoder:
         self._getters = [attrgetter(field) for field in fields]
 
     def decode(self, message: Any) -> Array:
-        """Return the value of each action's field."""
+        """Return the value of each action, shape (action,)."""
         twist = getattr(message, 'twist', message)
         return np.array([get(twist) for get in self._getters])
 
@@ -152,7 +153,7 @@ class JointDecoder:
     Args:
         kind: ``JointState`` or ``JointTrajectory``.
         joints: for each action the name of its joint in the messages.
-        interface: position, velocity or effort; ``''`` takes whichever a message has.
+        interface: position, velocity or effort; ``''`` for the one interface that a message has.
     """
 
     def __init__(self, kind: str, joints: Sequence[str], interface: str) -> None:
@@ -160,16 +161,16 @@ class JointDecoder:
 
     def decode(self, message: Any) -> Array:
         """
-        Return the value of each action's joint.
+        Return the value of each action's joint, shape (action,).
 
         Raises:
-            SpecError: the message has other joints, not exactly one value for each, or no trajectory point.
+            SpecError: the message has other joints, does not have one value for each joint, or has no trajectory point.
         """
         if self._kind == 'JointState':
             names, point = message.name, message
         else:
             if not message.points:
-                raise SpecError('a JointTrajectory has no points; the simulated robot follows the first point.')
+                raise SpecError('a JointTrajectory has no points; the simulated robot needs at least one.')
             names, point = message.joint_names, message.points[0]
         self._check_joints(names)
         values = self._pick({what: getattr(point, field) for what, field in JOINT_FIELDS[self._kind].items()})
@@ -191,7 +192,7 @@ class JointDecoder:
         """Return the values of the commanded interface."""
         present = [interface for interface, numbers in values.items() if len(numbers)]
         if self._kind == 'JointTrajectory' and present == ['position', 'velocity']:
-            present = ['position']  # the velocities are those with which the joints arrive there
+            present = ['position']  # the velocities are the ones at that point, not commands
         interface = self._interface or (present[0] if len(present) == 1 else '')
         if not interface or len(values[interface]) != len(self._joints):
             found = ' and '.join(f'{len(values[what])} values of {what}' for what in present) or 'no values'
@@ -210,15 +211,15 @@ def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
     if known and set(given) != set(own):
         unknown = ', '.join(sorted(set(given) - known))
         raise ConfigError(
-            f"'command.fields' has {unknown}, which the simulated robot does not drive; it drives {', '.join(own)}. "
-            "Use these names. If your robot's joints have other names, give all of them, in the order of the actions."
+            f"'command.fields' has {unknown}, but the simulated robot drives {', '.join(own)}. Use these names. If "
+            "your robot's joints have other names, use only those, in the order of the actions."
         )
     joints = own if known or not given else given
     if '' in joints:
         unnamed = ', '.join(name for name, joint in zip(spec.action_names, own, strict=True) if not joint)
         raise ConfigError(
-            f'a {kind} commands joints, but the action names {unnamed} of the simulated robot do not name joints; give '
-            "the joint of each action in 'command.fields', as for policy_node."
+            f"a {kind} commands joints, but the simulated robot's actions {unnamed} do not name joints; give the joint "
+            "of each action in 'command.fields', as for policy_node."
         )
     return joints
 

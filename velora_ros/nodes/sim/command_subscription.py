@@ -1,4 +1,4 @@
-"""The subscription of sim_node to ``command``: in the type that a parameter names, or in the type that is published."""
+"""The subscription of sim_node to ``command``, with the type of ``command.type`` or the type that is published."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from velora_ros.nodes.sim.command_decoders import Array, BlockDecoder, CommandDe
 from velora_ros.nodes.sim.parameters import AUTO, OWNER
 from velora_ros.spec import PolicySpec
 
-# Number of attempts to subscribe in another type; on a busy machine, delayed calls follow each other immediately.
+# Number of attempts to subscribe with another type; on a busy machine, delayed calls follow each other immediately.
 MOST_ATTEMPTS = 50
 
 
@@ -26,12 +26,12 @@ class CommandSubscription:
 
     Args:
         node: sim_node.
-        spec: the robot's actions.
+        spec: the specification of the robot's actions.
         values: the node's parameters.
-        callback: called with each message, in whichever type is subscribed.
+        callback: called with each message, which has the currently subscribed type.
 
     Raises:
-        ConfigError: ``command.fields`` do not fit the robot.
+        ConfigError: ``command.fields`` or ``command.layout`` does not fit the robot.
     """
 
     def __init__(self, node: Node, spec: PolicySpec, values: Values, callback: Callable[[Any], None]) -> None:
@@ -56,15 +56,15 @@ class CommandSubscription:
         blocks, rest = divmod(len(values), self._spec.action_dim)
         if rest == 0 and 1 < blocks <= len(BLOCKS):
             raise SpecError(
-                f'the command has {len(values)} values; the robot takes {self._spec.action_dim}: '
-                f'{", ".join(self._spec.action_names)}. If they are {blocks} blocks, give sim_node the '
-                "'command.layout' of policy_node."
+                f'the command has {len(values)} values, but the robot takes {self._spec.action_dim}: '
+                f'{", ".join(self._spec.action_names)}. If the command has {blocks} blocks, set the same '
+                "'command.layout' in sim_node as in policy_node."
             )
         return values
 
     def gains(self, message: Any) -> Gains:
         """
-        Return the gains that come with a message; those of the robot itself if it carries none.
+        Return the gains in a message; a message without gains leaves the robot's own unchanged.
 
         Raises:
             SpecError: a gain is negative or not finite.
@@ -73,12 +73,12 @@ class CommandSubscription:
 
     def follow_publishers(self) -> None:
         """
-        Subscribe in the type that is published, or warn that its commands are not received.
+        Change the subscription to the type that is published, or warn that its commands are not received.
 
         The loop calls it repeatedly while no command arrives.
 
         Raises:
-            ConfigError: the new subscription is refused repeatedly.
+            ConfigError: the new subscription still fails after :data:`MOST_ATTEMPTS` attempts.
         """
         if self._next_kind and not self._subscribe_in_next_kind():
             return
@@ -90,21 +90,24 @@ class CommandSubscription:
         kind = next((short for short, full in COMMAND_TYPES.items() if full == full_name), None)
         if not self._auto or kind is None:
             valid = f'sim_node takes {", ".join(COMMAND_TYPES)}' if self._auto else f"'command.type' is {self._kind}"
-            self._warn(f"'{publisher}' publishes {full_name} on '{topic}', but {valid}: its commands are not received.")
+            self._warn(
+                f"'{publisher}' publishes {full_name} on '{topic}', but {valid}, so its commands are not received; "
+                'change one of the types.'
+            )
             return
         try:
             self._make_decoder(kind)
         except ConfigError as error:
             self._warn(f"'{publisher}' publishes {full_name} on '{topic}': {error}")
             return
-        # A process cannot subscribe to one topic in two types, and the executor releases the old one only in its next
-        # round.
+        # A process cannot subscribe to one topic with two types, and the executor releases the old subscription only in
+        # its next round.
         self._node.destroy_subscription(self._subscription)
         self._next_kind = kind
         self._node.get_logger().info(f"subscribing to commands as {kind}, which '{publisher}' publishes")
 
     def _subscribe_in_next_kind(self) -> bool:
-        """Subscribe in the next type; return False while the executor has not released the old subscription."""
+        """Subscribe with the next type; return False while the executor has not released the old subscription."""
         try:
             self._subscribe(self._next_kind)
         except ConfigError:
@@ -128,7 +131,7 @@ class CommandSubscription:
         return make_command_decoder(kind, self._spec, interface=interface, fields=fields, layout=layout)
 
     def _warn(self, text: str) -> None:
-        """Log a warning unless it was the last one."""
+        """Log a warning, unless it equals the last one."""
         if text != self._logged:
             self._logged = text
             self._node.get_logger().warning(text)

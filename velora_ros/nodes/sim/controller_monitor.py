@@ -1,4 +1,4 @@
-"""Monitors the node that commands the robot: its fallbacks, input age and policy, from its diagnostics."""
+"""Reads the fallbacks, the input age and the policy of the commanding node from its diagnostics."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.sim.parameters import OWNER
 
 SWAPS = ('reset.swap', 'swap.taken_over')
-"""The counts of policies that took over immediately, and of those that ran silently first."""
+"""The names of two counts: policies that took over immediately, and policies that ran silently first."""
 
 
 class ControllerMonitor:
@@ -30,9 +30,9 @@ class ControllerMonitor:
         self._began = time.monotonic()
         self._counts = dict.fromkeys(('fallbacks', *SWAPS), 0)
         self.fallbacks = 0
-        """Fallback commands during this run, even if the commanding node was restarted."""
+        """Number of fallback commands in this run; restarts of the commanding node do not reset it."""
         self.swaps = 0
-        """Policies swapped in during this run, even if the commanding node was restarted."""
+        """Number of policy changes in this run; restarts of the commanding node do not reset it."""
         create_subscription(node, OWNER, '/diagnostics', self._on_diagnostics)
 
     @property
@@ -42,13 +42,13 @@ class ControllerMonitor:
 
     @property
     def drives(self) -> bool | None:
-        """Whether its policy drives the robot and standing up is over; None until the node has reported."""
+        """Whether the policy drives the robot, so that standing up is over; None until the node has reported."""
         state = self._values.get('state')
         return None if state is None else state not in (STANDING_UP, READY)
 
     @property
     def input_age(self) -> str:
-        """Median age of the states behind the newest commands, as text."""
+        """Median age of the states from which the newest commands were computed, as text, such as ``1.20 ms``."""
         age = self._values.get('input_age_ms')
         return f'{float(age):.2f} ms' if age else 'unknown'
 

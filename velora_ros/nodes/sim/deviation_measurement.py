@@ -15,10 +15,10 @@ POLL_S = 0.05
 
 class DeviationMeasurement:
     """
-    Gives the faults the standard deviation of each signal as soon as their settings need it.
+    Measures the standard deviation of each signal when ``faults.noise`` needs it.
 
-    The measurement runs random commands in a second simulation, for up to some seconds. A start without noise does not
-    wait for it. While the robot runs it happens in a thread, and the noise begins when the result is available.
+    The measurement runs random commands in a second simulation and takes up to a few seconds. It is skipped at a start
+    without noise. While the robot runs, it runs in a thread, and the noise begins when the result is available.
 
     Args:
         node: sim_node.
@@ -37,14 +37,16 @@ class DeviationMeasurement:
         return self._faults.settings.needs_deviation and self._faults.deviation is None
 
     def measure(self) -> None:
-        """Measure the deviation now if it is needed, before the robot runs."""
+        """Measure the deviation if it is needed, and wait for the result; call this before the robot runs."""
         if self._needed:
             self._faults.deviation = measure_deviation(self._values)
 
     def measure_in_background(self) -> None:
-        """Measure it in a thread if it is needed, while the robot runs."""
+        """Measure the deviation in a thread if it is needed; call this while the robot runs."""
         if self._needed and self._thread is None:
-            self._node.get_logger().info('faults.noise begins when the standard deviation of the signals is measured')
+            self._node.get_logger().info(
+                'faults.noise begins when the standard deviation of the signals has been measured'
+            )
             self._thread = threading.Thread(target=self._run_thread, name='signal deviation', daemon=True)
             self._thread.start()
             self._timers.set(self._poll, POLL_S)
@@ -63,7 +65,8 @@ class DeviationMeasurement:
         self._thread = self._result = None
         if isinstance(result, Exception):
             self._node.get_logger().error(
-                f'faults.noise has no effect: measuring the standard deviation of the signals failed: {result!r}.'
+                'faults.noise has no effect, because the standard deviation of the signals could not be measured: '
+                f'{result!r}.'
             )
         else:
             self._faults.deviation = result

@@ -1,4 +1,4 @@
-"""The messages of an environment's robot: joint states, observation, and odometry and IMU of a floating base."""
+"""The messages of an environment's robot: joint states, observation, and the odometry and Imu of a floating base."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,11 +22,13 @@ class ObservedJoint(NamedTuple):
 
 class EnvironmentMessages:
     """
-    ``joint_states`` and ``observation``, and before them ``imu/data`` and ``odom`` of a floating base.
+    Makes messages of the robot's state.
+
+    Their order is ``imu/data`` and ``odom`` of a floating base, ``joint_states``, ``observation``.
 
     Args:
         robot: the robot.
-        faults: its sensor faults; they affect the observation, and joint states have the same numbers.
+        faults: the robot's sensor faults; they affect the observation and the same signals in the joint states.
         values: the node's parameters.
     """
 

@@ -1,4 +1,4 @@
-"""Drives a robot hands-free: publishes a pattern of twists or goals, and stays silent while another node publishes."""
+"""Commands a robot without a user: publishes twists or goals, but none while another node publishes them."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,29 +16,29 @@ from velora_ros.tasks.command_pattern import HOLD_S, twist_pattern
 from velora_ros.tasks.task_robot import TaskRobot
 
 TWIST_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
-"""Time between two messages of a twist and of a goal [s]."""
+"""Time between two twists, and between two goals [s]."""
 CHECK_PERIOD_S = 1.0
-"""Period of the check whether an episode is over [s]."""
+"""Time between two checks whether an episode is over [s]."""
 SILENCE_S = {'twist': 2.0, 'goal': 20.0}
 """Time without publishing after a message from another node [s]."""
 PATIENCE_S = 3.0
-"""Time for which the robot runs before it is driven, if its controller does not report that it is ready [s]."""
+"""Time for which the robot moves before commands begin, if its controller does not report its state [s]."""
 _REMEMBERED = 30  # own messages that may still be on their way back
 
 
 class HandsFreeDriver:
     """
-    Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
+    Publishes the commands of a task: twists in a fixed pattern over the range of training, or goals as in training.
 
-    The pattern begins, and the next goal comes, once the policy drives the robot, which may have to stand up first.
-    With one goal for each episode, another episode is requested when the goal is reached, or after the task's episode
-    length.
+    The pattern begins, and the first goal is drawn again, once the policy drives the robot, which may have to stand up
+    first. If each episode has one goal, the next episode is requested when the goal is reached, or when the length of
+    an episode is over.
 
     Args:
         node: sim_node.
         robot: the robot.
         on_command: called with the name of a command and its values as they are published.
-        drives: whether the robot's policy drives it; None if that is not known.
+        drives: returns whether the policy drives the robot; None if that is not known.
         values: the node's parameters.
     """
 
@@ -71,23 +71,23 @@ class HandsFreeDriver:
         self.begin_episode(0.0)
 
     def is_own(self, name: str, values: Array) -> bool:
-        """Whether a received command was published here."""
+        """Whether this driver itself published the command that was received."""
         return tuple(values.tolist()) in self._own[name]
 
     def yield_to_others(self, name: str, now: float) -> None:
-        """Stay silent for a while, because another node published a command."""
+        """Publish nothing for :data:`SILENCE_S`, because another node published a command at ``now`` [s]."""
         if now >= self._silent_until.get(name, 0.0):
-            self._node.get_logger().info(f"another node publishes the command '{name}'; the driver is silent")
+            self._node.get_logger().info(f"another node publishes the command '{name}', so sim_node does not")
         self._silent_until[name] = now + SILENCE_S['twist' if self._is_twist(name) else 'goal']
 
     def begin_episode(self, now: float) -> None:
-        """Draw the goals of a new episode, and publish them immediately."""
+        """Draw the goals of a new episode and publish them; if ``now`` [s] is 0, they are published later."""
         self._draw_goals()
         if now:
             self.end_period(now)
 
     def end_period(self, now: float) -> bool:
-        """Publish the messages that are due; return whether another episode should begin."""
+        """Publish the messages that are due at ``now`` [s]; return whether another episode should begin."""
         if self._began is None and self._may_begin():
             self._began = self._robot.time
             self._draw_goals()
@@ -102,7 +102,7 @@ class HandsFreeDriver:
         return self._robot.is_over
 
     def _may_begin(self) -> bool:
-        """Whether the policy drives the robot, or has not reported for a while."""
+        """Whether the policy drives the robot; if it does not report this, whether :data:`PATIENCE_S` is over."""
         drives = self._drives()
         if drives is None:
             return self._robot.time - self._robot.held_time > PATIENCE_S or self._robot.time > 2 * PATIENCE_S
@@ -127,7 +127,7 @@ class HandsFreeDriver:
         return found
 
     def _goal(self, name: str) -> Array:
-        """Return the goal; when its time is over, a new one."""
+        """Return the current goal; draw a new one if its time is over."""
         if self._robot.time >= self._changes[name]:
             self._draw_goal(name)
         return self._goals[name]

@@ -17,9 +17,9 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
 
-# Niceness of the drawing thread and of the threads that OpenGL starts. With 10 it yields to everything else and still
-# gets processor time on a busy machine. With 19 an image would take minutes there, and a node that ends would wait for
-# it.
+# Niceness of the drawing thread and of the threads that OpenGL starts. With 10, it yields to everything else and still
+# gets processor time on a busy machine. With 19, an image would take minutes on a busy machine, and the node would wait
+# for it when it ends.
 NICENESS = 10
 # After this many failures in a row the camera stays off.
 MOST_FAILURES = 5
@@ -30,8 +30,8 @@ class ImagePublisher:
     Draws and publishes images.
 
     The node's thread only copies the state, which takes microseconds; MuJoCo draws in another thread, without Python's
-    lock. If an image is not finished when the next one is due, the next one is skipped. After a failure the camera is
-    recreated for the next image; the first of several failures in a row is logged, and after MOST_FAILURES the
+    lock. If an image is not finished when the next one is due, the next one is skipped. After a failure, the camera is
+    recreated for the next image. Of several failures in a row, the first is logged; after :data:`MOST_FAILURES`, the
     camera stays off.
 
     Args:
@@ -123,7 +123,7 @@ class ImagePublisher:
                 camera.close()
 
     def _log(self, error: Exception, failures: int) -> None:
-        """Log the first and the last of several failures in a row."""
+        """Log the first of several failures in a row, and the one after which the camera stays off."""
         if self._closing:
             return  # the publisher is being destroyed, so a failure means nothing
         if failures == MOST_FAILURES:

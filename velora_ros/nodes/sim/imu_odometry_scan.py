@@ -1,4 +1,4 @@
-"""Builds the messages of a floating base, a pose and a laser scanner from their measurements."""
+"""Makes the messages Odometry, Imu, PoseStamped and LaserScan from measurements of the simulated robot."""
 
 from typing import Any
 
@@ -39,11 +39,11 @@ def to_imu(base: FloatingBase, frame_id: str, stamp: int) -> Any:
 
 def to_scan(laser: Laser, ranges: Array, period: float, frame_id: str, stamp: int) -> Any:
     """
-    Return a laser scan by REP 117: a ray that hits nothing reads infinity, one below the minimum range -infinity.
+    Return a laser scan by REP 117: a ray that hits nothing reads inf, a ray below the minimum range reads -inf.
 
     Args:
         laser: the rays.
-        ranges: shape (rays,) [m].
+        ranges: the measured ranges, shape (rays,) [m].
         period: time between two scans [s].
         frame_id: the scanner's frame.
         stamp: time of the scan [ns].
@@ -60,7 +60,7 @@ def to_scan(laser: Laser, ranges: Array, period: float, frame_id: str, stamp: in
 
 
 def to_pose(position: Array, orientation: Array, frame_id: str, stamp: int) -> Any:
-    """Return a pose: position [m], orientation w, x, y, z, in a frame, stamped ``stamp`` [ns]."""
+    """Return a PoseStamped from a position x, y, z [m] and an orientation w, x, y, z, stamped ``stamp`` [ns]."""
     message = interface_class('geometry_msgs/msg/PoseStamped')()
     message.header.stamp, message.header.frame_id = conversions.to_stamp(stamp), frame_id
     place = message.pose.position
@@ -70,7 +70,7 @@ def to_pose(position: Array, orientation: Array, frame_id: str, stamp: int) -> A
 
 
 def unit(quaternion: Array) -> Array:
-    """Return a quaternion of length 1; noise changes its length."""
+    """Return a quaternion, shape (4,), scaled to length 1, which noise may have changed."""
     length = np.linalg.norm(quaternion)
     return quaternion / length if length > 0 else quaternion
 

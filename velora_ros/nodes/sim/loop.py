@@ -1,4 +1,4 @@
-"""The loop of sim_node, in order: a command arrives, the physics advances, the state is published."""
+"""The loop of sim_node: a command arrives, the physics advances, the state is published."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from velora_ros.nodes.sim.state_publisher import TOLERANCE_S, StatePublisher
 from velora_ros.nodes.sim.task_commands import TaskCommands
 
 NANOSECONDS = 1e9
-# The simulation catches up a delay of up to this, or of up to two control periods [s].
+# The simulation catches up on a delay of up to this time or up to two control periods, whichever is longer [s].
 CATCH_UP_S = 0.05
 # The timer may wake the loop early by this much [s].
 EARLY_S = 1e-4
@@ -43,19 +43,19 @@ ABANDONED_S = 30.0
 
 class SimLoop:
     """
-    Runs the robot in real time between ``command`` and the state topics.
+    Simulates the robot in real time: applies the commands and publishes the states.
 
     Args:
         node: sim_node.
-        robot: the robot, at its first initial state.
-        faults: its faults.
+        robot: the robot, in its first initial state.
+        faults: the robot's faults.
         table: the node's parameters.
-        states: publishes its state.
+        states: publishes the robot's state.
         told: the commands that a task's robot receives; None for the robot of an environment.
         on_finished: called once, when the run's duration is over or no node commands the robot.
 
     Raises:
-        ConfigError: the parameters of the command do not fit the robot.
+        ConfigError: a parameter ``command.*`` does not fit the robot.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SimLoop:
         self.robot, self.faults = robot, faults
         self._node, self._table, self._on_finished = node, table, on_finished
         self._period = robot.spec.control_period
-        # No state of the current episode was published yet, so a command would belong to the previous episode.
+        # Until the first state of an episode is published, a command belongs to the previous episode.
         self._new_episode = True
         self._reset_requested = self._pause_requested = False
         self._paused = self._timed_out = self._finished = False
@@ -81,7 +81,7 @@ class SimLoop:
         if (gains := set(GAINS) & {*table['command.layout']}) and not robot.takes_gains:
             raise ConfigError(
                 f"'command.layout' has {' and '.join(sorted(gains))}, but the simulated robot has no position servos; "
-                'omit it.'
+                'omit these blocks.'
             )
         topics = ('reset', '~/reward', '~/episode_return')
         self._publishers = {topic: create_publisher(node, OWNER, topic) for topic in topics}
@@ -96,14 +96,14 @@ class SimLoop:
         self.statistics: RunStatistics
         self._start_time()
 
-    # --- a command comes --------------------------------------------------------------------------------------------
+    # --- a command arrives ------------------------------------------------------------------------------------------
 
     def _on_command(self, message: Any) -> None:
         """Simulate up to now, then apply the command from the next physics step on."""
         self._start_time_once()
         now = time.monotonic()
         checked = None if self._new_episode or self._paused else self._checked(message)
-        if checked is not None:  # before a later state is published, to which it does not belong
+        if checked is not None:  # counted before the next state, to which the command does not belong, is published
             self.statistics.command(now)
         if not self._paused:
             self._advance(now)
@@ -116,7 +116,7 @@ class SimLoop:
         self._timed_out = False
 
     def _checked(self, message: Any) -> tuple[Array, Gains] | None:
-        """Return a command in the robot's form, and its gains; None if it is refused."""
+        """Return the robot's action for a command, and the command's gains; None if the command is refused."""
         try:
             return self.robot.check_command(self._commands.decode(message)), self._commands.gains(message)
         except SpecError as error:
@@ -128,7 +128,7 @@ class SimLoop:
             self._commands.follow_publishers()
 
     def _check_command_timeout(self) -> None:
-        """When commands stop, keep the targets of position servos and set every other actuator to zero."""
+        """If commands have stopped, keep the targets of position servos and set every other actuator to zero."""
         timeout = self._table['command_timeout_s']
         timeout = 10 * self._period if timeout == -1 else timeout
         if self.robot.holding or self._timed_out or not 0 < timeout < self.silence * self.pacer.factor:
@@ -136,8 +136,8 @@ class SimLoop:
         self._timed_out = True
         self.robot.relax()
         self._node.get_logger().warning(
-            f'no command for {self.silence:.2f} s (limit {timeout:g} s): zero is applied, and position servos keep '
-            'their target'
+            f'no command for {self.silence:.2f} s (command_timeout_s is {timeout:g} s): position servos keep their '
+            'targets, all other actuators are set to zero'
         )
 
     # --- the physics advances ---------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class SimLoop:
         self._check_end_of_run()
 
     def _begin_episode(self) -> None:
-        """Publish the return and ``reset``, and put the robot back; its first state follows one period later."""
+        """Publish the return, reset the robot, and publish ``reset``; the first state follows one period later."""
         self._publishers['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
         self.robot.reset()
         self._states.discard_delayed()
@@ -198,7 +198,7 @@ class SimLoop:
             self._told.begin_episode()
         self._publishers['reset'].publish(interface_class('std_msgs/msg/Empty')())
 
-    # --- the state goes out -----------------------------------------------------------------------------------------
+    # --- the state is published -------------------------------------------------------------------------------------
 
     def _publish_due_states(self) -> None:
         for state in self._states.take_due():
@@ -222,19 +222,19 @@ class SimLoop:
         now = time.monotonic()
         self.clock.start(self._system_time.of(now))
         self._last_command = now
-        # Policies of tasks step once in each period; with uneven periods some states are between two steps.
+        # Policies of tasks step once in each period; if periods vary, some states are between two steps.
         self.statistics = RunStatistics(now, 0.0 if self._told is None else self._period)
         self.pacer.start(now, self.robot.time)
         self.set_speed(self._table['real_time_factor'])
 
     def _start_time_once(self) -> None:
-        """Restart the time when the loop first runs, because the rest of the node took time to start."""
+        """Start the time again when the loop first runs, because the rest of the node took time to start."""
         if not self._begun:
             self._begun = True
             self._start_time()
 
     def _set_timer(self) -> None:
-        """Wake the loop when the next message is due; a command that arrives earlier advances the simulation itself."""
+        """Set the timer to the time when the next message is due; an earlier command also advances the simulation."""
         robot = self.robot
         due = min(robot.period_end, self._states.next_due)
         if self.clock.is_publishing:
@@ -258,14 +258,14 @@ class SimLoop:
             self._on_finished()
             self.clock.stop()
 
-    # --- what the node asks of the loop -----------------------------------------------------------------------------
+    # --- called by the node -----------------------------------------------------------------------------------------
 
     def request_reset(self) -> None:
         """End the episode at the end of the current control period, so that states stay periodic."""
         self._reset_requested = True
 
     def request_pause(self, *, paused: bool) -> None:
-        """Stop simulated time at the end of the current control period, or let it continue now."""
+        """Stop simulated time at the end of the current control period, or continue it immediately."""
         self._pause_requested = paused
         if self._paused and not paused:
             self._paused = False
@@ -275,7 +275,7 @@ class SimLoop:
             self._set_timer()
 
     def set_speed(self, factor: float) -> None:
-        """Let ``factor`` seconds of simulated time pass in each second from now on."""
+        """Set how many seconds of simulated time pass in one second."""
         now = time.monotonic()
         self.pacer.set_factor(factor, now)
         self.statistics.speed(now, factor)
@@ -299,5 +299,5 @@ class SimLoop:
 
     @property
     def silence(self) -> float:
-        """Time since the last command, or since the start [s]."""
+        """Time since the last command [s], or since the start if there was none."""
         return time.monotonic() - self._last_command

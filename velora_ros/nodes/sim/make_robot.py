@@ -1,4 +1,4 @@
-"""Makes the simulated robot that the parameters of sim_node describe, and measures how much its signals vary."""
+"""Makes the simulated robot that the parameters of sim_node describe, and measures its signals' standard deviations."""
 
 from typing import Any
 
@@ -19,17 +19,17 @@ from velora_ros.tasks.find_task import find
 from velora_ros.tasks.task_robot import TaskRobot
 
 RANDOM_PERIODS = 500
-"""Control periods of random commands in which the signals of a task's robot are measured."""
+"""Number of control periods with random commands in which the signals of a task's robot are measured."""
 
 
 def make_robot(values: Values) -> Robot:
     """
-    Return the robot of the parameter ``task``, otherwise of ``env``, in its first initial state.
+    Return the robot of the parameter ``task``, or of ``env`` if ``task`` is empty, in its first initial state.
 
     Raises:
         ConfigError: parameters contradict each other.
         UnsupportedEnvironmentError: there is no such environment, or it cannot be made.
-        TaskError: there is no such task, or it cannot start in this way.
+        TaskError: there is no such task, or its robot cannot start as ``start`` demands.
     """
     if values['task']:
         return _task_robot(values, start=values['start'], randomise=values['randomise'])
@@ -50,8 +50,8 @@ def make_environment(values: Values) -> Any:
     if values['control_period_s']:
         if not is_robot_file(values['env']):
             raise ConfigError(
-                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is not an "
-                f'MJCF file and has its own control period; omit the parameter.'
+                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but the environment "
+                f"'{values['env']}' has its own control period, because it is not an MJCF file; omit the parameter."
             )
         options['control_period'] = values['control_period_s']
     return make(values['env'], **options)
@@ -91,7 +91,7 @@ def _task_robot(values: Values, *, start: str = 'standing', randomise: bool = Fa
 
 
 def _deviation_of_task(robot: TaskRobot, seed: int) -> Array:
-    """Command random actions of the task, and return the variation of each sensor signal."""
+    """Command random actions, and return the standard deviation of each sensor signal, shape (signals,)."""
     rng = np.random.default_rng(seed)
     drive = robot.episodes.drive
     rows = []

@@ -1,4 +1,4 @@
-"""Faults of whole messages of a task's robot: typical errors of drivers of inertial sensors, lasers and odometry."""
+"""Faults of whole messages of a task's robot: typical errors of the drivers of an IMU, a laser and odometry."""
 
 from typing import Any, NamedTuple
 
@@ -10,12 +10,13 @@ PARAMETERS = (
         "For a task's robot: imu/data reports no orientation (the first entry of its orientation covariance is -1).",
     ),
     Parameter(
-        'faults.scan_rays', 'integer', 0, "For a task's robot: scan has only this many rays; 0 is all of them.",
+        'faults.scan_rays', 'integer', 0, "For a task's robot: number of rays that scan has; 0 means all rays.",
         range=(0, 10_000),
     ),
     Parameter(
         'faults.odom_jump_m', 'double', 0.0,
-        "For a task's robot: odom is wrong by this distance along x, from the moment it is set.", 'm', (-1000, 1000),
+        "For a task's robot: error of the position in odom along x, which begins when this is set.", 'm',
+        (-1000, 1000),
     ),
 )  # fmt: skip
 
@@ -33,7 +34,7 @@ class MessageFaults(NamedTuple):
         return cls(values['faults.no_orientation'], values['faults.scan_rays'], values['faults.odom_jump_m'])
 
     def spoil_imu(self, message: Any) -> Any:
-        """Return an Imu with its faults."""
+        """Apply ``faults.no_orientation`` to an Imu, in place, and return it."""
         if self.no_orientation:
             message.orientation_covariance[0] = -1.0
             message.orientation.w = 0.0
@@ -41,12 +42,12 @@ class MessageFaults(NamedTuple):
         return message
 
     def spoil_odometry(self, message: Any) -> Any:
-        """Return an Odometry with its faults."""
+        """Apply ``faults.odom_jump_m`` to an Odometry, in place, and return it."""
         message.pose.pose.position.x += self.odom_jump_m
         return message
 
     def spoil_scan(self, message: Any) -> Any:
-        """Return a LaserScan with its faults."""
+        """Apply ``faults.scan_rays`` to a LaserScan, in place, and return it."""
         if self.scan_rays:
             message.ranges = message.ranges[: self.scan_rays]
             message.angle_max = message.angle_min + message.angle_increment * (len(message.ranges) - 1)

@@ -5,21 +5,21 @@ Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
         JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
     cmd_vel (geometry_msgs/Twist or TwistStamped), goal_pose (geometry_msgs/PoseStamped): the commands of a task's
-        robot, by which the run is judged.
+        robot, against which the run is evaluated.
     /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding node.
 
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
-    observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
+    observation (std_msgs/Float64MultiArray): the environment's observation, after each joint state.
     odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): of a floating base, before each joint state.
     scan (sensor_msgs/LaserScan): of a task's robot with a laser scanner, before each joint state.
     robot_description (std_msgs/String): the URDF of a task's robot.
     tf (tf2_msgs/TFMessage): the pose of a task's floating base, if tf2_msgs is installed.
-    cmd_vel, goal_pose: a pattern of commands, with ``drive`` and while no other node publishes them.
+    cmd_vel, goal_pose: a pattern of commands, if ``drive`` is set and while no other node publishes them.
     reset (std_msgs/Empty): an episode ended and the robot was reset.
-    ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
-    ~/image (sensor_msgs/Image): images, with ``image.rate_hz`` and while there is a subscriber.
-    /clock (rosgraph_msgs/Clock): the simulated time at each physics step, with ``publish_clock``.
+    ~/reward, ~/episode_return (std_msgs/Float64): the reward of each control period, the return of each episode.
+    ~/image (sensor_msgs/Image): images, if ``image.rate_hz`` is set and while there is a subscriber.
+    /clock (rosgraph_msgs/Clock): the simulated time at each physics step, if ``publish_clock`` is set.
     /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
 
 Services:
@@ -33,10 +33,11 @@ Parameters (``parameters.py`` has their defaults and meaning):
     real_time_factor, publish_clock, duration_s, learning, status_line, summary_line, controller, odom_frame_id,
     base_frame_id, imu_frame_id, scan_frame_id, frame_prefix, faults.*, image.*, and qos_overrides of every topic.
 
-The node paces itself on the steady clock. A stamp is the system time at which its state was due. With ``publish_clock``
-it is the system time at the start plus the simulated time. ``publish_clock`` defaults to ``use_sim_time``. With
-``duration_s`` the exit status says whether the run passed; ``failures`` in ``control/pass_criteria.py`` has the
-criteria. With ``summary_line`` the last line printed is the run's summary in JSON.
+The node paces itself on the steady clock. A state's stamp is the system time at which the state was due. With
+``publish_clock``, it is the system time at the start plus the simulated time. ``publish_clock`` defaults to
+``use_sim_time``. With ``duration_s``, the exit status shows whether the run passed; ``failures`` in
+``control/pass_criteria.py`` has the criteria. With ``summary_line``, the last printed line is the run's summary in
+JSON.
 """
 
 import sys
@@ -84,7 +85,7 @@ class SimNode(Node):
     The node; see the module's docstring for its interface.
 
     Raises:
-        ConfigError: a parameter is wrong.
+        ConfigError: a parameter is invalid.
         UnsupportedEnvironmentError: the environment is unknown, or it cannot be run as a robot.
     """
 
@@ -128,7 +129,7 @@ class SimNode(Node):
             self._log_faults(settings)
 
     def _begin_task(self, robot: TaskRobot, controller: ControllerMonitor) -> TaskCommands:
-        """Publish the description of a task's robot, and return its commands."""
+        """Publish the description of a task's robot, and return the object that receives its commands."""
         values = self._table.values
         publish_robot_description(self, robot, values)
         if robot.sensors.has_base and not has_tf():
@@ -136,7 +137,7 @@ class SimNode(Node):
         return TaskCommands(self, robot, values, controller)
 
     def close(self) -> None:
-        """Summarise the run, unless this was done when its duration was over."""
+        """Report the summary of the run, unless ``duration_s`` was over and it was reported then; stop the images."""
         if self.exit_code is None:
             self._report.summarise(time.monotonic(), log_failures=False, print_json=self._table['summary_line'])
         if self._images is not None:
@@ -144,7 +145,7 @@ class SimNode(Node):
         mujoco.set_mju_user_warning(None)
 
     def _on_finished(self) -> None:
-        """Evaluate the run and end the process with the result."""
+        """Evaluate the run, and set the exit status: 0 if the run passed, otherwise 1."""
         learning, print_json = self._table['learning'], self._table['summary_line']
         now = time.monotonic()
         passed = self._report.summarise(now, log_failures=True, print_json=print_json, learning=learning)
@@ -207,6 +208,6 @@ class SimNode(Node):
         return response
 
     def _on_mujoco_warning(self, text: str) -> None:
-        """Log MuJoCo's warnings, throttled: a simulation that diverges causes one at each step."""
+        """Log MuJoCo's warnings, throttled, because a simulation that diverges causes one at each step."""
         one_line = ' '.join(text.split())
         self.get_logger().warning(f'MuJoCo: {one_line}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)

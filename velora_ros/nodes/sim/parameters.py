@@ -1,4 +1,4 @@
-"""The parameters of sim_node: their table, and the checks of those that depend on each other."""
+"""The parameters of sim_node: their table, and the checks of parameters that depend on each other."""
 
 import dataclasses
 import math
@@ -83,7 +83,7 @@ PARAMETERS = (
         'seed', 'integer', 0, 'Seed of the initial states and of the faults.', range=(0, _SEEDS), read_only=_AT_START
     ),
     Parameter(
-        'time_limit', 'bool', False, 'Whether the time limit of the environment ends an episode.', read_only=_AT_START
+        'time_limit', 'bool', False, 'End an episode at the time limit of the environment.', read_only=_AT_START
     ),
     Parameter(
         'physics_step_s', 'double', 0.002,
@@ -129,8 +129,8 @@ PARAMETERS = (
     ),
     Parameter(
         'publish_clock', 'bool', False,
-        'Publish /clock at every physics step, for nodes with use_sim_time. The default is the use_sim_time of '
-        'this node.', read_only='other nodes may use the clock.'
+        'Publish /clock at every physics step, for nodes with use_sim_time. The default is the value of use_sim_time '
+        'of this node.', read_only='other nodes may use the clock.'
     ),
     Parameter(
         'duration_s', 'double', 0.0,
@@ -158,14 +158,14 @@ PARAMETERS = (
     ),
     Parameter(
         'base_frame_id', 'string', 'base_link',
-        'Frame of the floating base itself, and of its velocity in odom.', read_only=_AT_START
+        'Frame of the floating base, in which odom gives its velocity.', read_only=_AT_START
     ),
     Parameter(
         'imu_frame_id', 'string', 'base_link',
-        'Frame of imu/data: the origin and axes of the floating base.', read_only=_AT_START
+        'Frame of imu/data; it has the origin and axes of the floating base.', read_only=_AT_START
     ),
     Parameter(
-        'scan_frame_id', 'string', 'laser', "Frame of scan: the rover's laser scanner.", read_only=_AT_START
+        'scan_frame_id', 'string', 'laser', "Frame of scan, the frame of a task's laser scanner.", read_only=_AT_START
     ),
     Parameter(
         'frame_prefix', 'string', '',
@@ -201,10 +201,10 @@ def parameters(*, use_sim_time: bool) -> tuple[Parameter, ...]:
 
 def check_times(values: Values) -> None:
     """
-    Check the parameters that concern time.
+    Check ``command_timeout_s`` and ``real_time_factor``.
 
     Raises:
-        ConfigError: a value is invalid, or two of them contradict each other.
+        ConfigError: a value is invalid, or ``real_time_factor`` needs ``publish_clock``.
     """
     if -1 < values['command_timeout_s'] < 0:
         raise ConfigError(
@@ -213,9 +213,8 @@ def check_times(values: Values) -> None:
         )
     if values['real_time_factor'] != 1 and not values['publish_clock']:
         raise ConfigError(
-            f"parameter 'real_time_factor' is {values['real_time_factor']:g}; a value other than 1 needs "
-            'publish_clock: true here and use_sim_time: true in the other nodes, because stamps then differ from the '
-            'system clock.'
+            f"parameter 'real_time_factor' is {values['real_time_factor']:g}, so stamps differ from the system clock; "
+            'set publish_clock to true here and use_sim_time to true in the other nodes, or the factor to 1.'
         )
 
 

@@ -12,7 +12,7 @@ from velora_ros.tasks.write_urdf import Frame, to_urdf
 
 def urdf_of(robot: TaskRobot, values: Values) -> str:
     """
-    Return the URDF of a robot, with the frames that its messages name.
+    Return the URDF of a robot, as XML, with all frames that its messages use.
 
     Args:
         robot: the robot.
@@ -28,5 +28,5 @@ def urdf_of(robot: TaskRobot, values: Values) -> str:
 
 
 def publish_robot_description(node: Node, robot: TaskRobot, values: Values) -> None:
-    """Publish the URDF of a robot, including for late subscribers; arguments as for :func:`urdf_of`."""
+    """Publish the URDF of a robot, latched for late subscribers; arguments as for :func:`urdf_of`."""
     create_publisher(node, OWNER, 'robot_description').publish(conversions.to_text(urdf_of(robot, values)))

@@ -22,17 +22,17 @@ class Robot(Protocol):
     """
 
     holding: bool
-    """Whether the robot is held in its initial state until a command."""
+    """Whether the robot is held in its initial state until a command arrives."""
     episode_return: float
-    """Sum of rewards since the last reset."""
+    """Sum of the rewards since the last reset."""
     physics_step: float
     """Duration of one physics step [s]."""
     steps_per_period: int
-    """Physics steps in the nominal control period."""
+    """Number of physics steps in the nominal control period."""
     takes_gains: bool
-    """Whether its commands are positions of servos, whose gains can be set."""
+    """Whether commands are targets of position servos, whose gains can be set."""
     spec: PolicySpec
-    """The signals that faults can affect as its observations, and the values of its commands."""
+    """The specification: its observations are the signals that faults can affect, its actions are the commands."""
 
     @property
     def model(self) -> mujoco.MjModel:
@@ -44,7 +44,7 @@ class Robot(Protocol):
 
     @property
     def bounds(self) -> tuple[Array, Array]:
-        """Lowest and highest value of each signal that faults can affect, each of shape (signals,)."""
+        """Lowest and highest value of each signal that faults can affect, two arrays of shape (signals,)."""
 
     @property
     def time(self) -> float:
@@ -56,42 +56,42 @@ class Robot(Protocol):
 
     @property
     def held_time(self) -> float:
-        """The part of the time during which the robot was held [s]."""
+        """Simulated time during which the robot was held [s]."""
 
     @property
     def command_delay(self) -> float:
-        """Delay of commands [s]."""
+        """Delay from the arrival of a command to its effect [s]."""
 
     @property
     def caution(self) -> str:
-        """A warning for policies that drive it; ``''`` if there is none."""
+        """A warning about the robot for the log; ``''`` if there is none."""
 
     def reset(self, seed: int | None = None) -> Array:
-        """Put the robot in a new initial state and hold it there."""
+        """Put the robot in a new initial state, hold it there, and return its observation, shape (observation,)."""
 
     def check_command(self, command: npt.ArrayLike) -> Array:
-        """Return the action for :meth:`set_action` from a command in SI units."""
+        """Check a command in SI units, shape (action,), and return the action for :meth:`set_action`."""
 
     def set_action(self, action: npt.ArrayLike) -> None:
-        """Apply a command from the next physics step on."""
+        """Apply an action from :meth:`check_command` from the next physics step on."""
 
     def set_gains(self, gains: Gains) -> None:
-        """Set the gains of its servos from the next physics step on."""
+        """Set the gains of the position servos from the next physics step on."""
 
     def relax(self) -> None:
-        """Withdraw the command."""
+        """Keep the targets of position servos, and set every other actuator to zero."""
 
     def release(self) -> None:
-        """Release a held robot."""
+        """Stop holding the robot in its initial state."""
 
     def set_period(self, steps: int) -> None:
-        """Set the length of the current control period."""
+        """Set the number of physics steps in the current control period."""
 
     def push(self, speed: float) -> bool:
-        """Change the horizontal velocity of its base [m/s]; False if it has none."""
+        """Change the horizontal velocity of the floating base by ``speed`` [m/s]; return False if there is none."""
 
     def copy_state(self, target: mujoco.MjData) -> None:
-        """Copy the whole state of the simulation."""
+        """Copy the whole state of the simulation into ``target``."""
 
     def advance(self) -> Period | None:
         """Advance by one physics step; return the outcome of the control period if it ended."""

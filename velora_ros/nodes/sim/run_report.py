@@ -18,18 +18,18 @@ from velora_ros.tasks.task_robot import TaskRobot
 from velora_ros.utils.output import write_line
 
 RECENT_S = 10.0
-"""Length of the period whose task figures the status line shows [s]."""
+"""The status line shows the task's figures of the last time span of this length [s]."""
 _TOLD = ('tracking', 'reached', 'collisions')
 
 
 class RunReport:
     """
-    Logs, publishes and summarises the run.
+    Logs and publishes the progress of the run, and summarises it at the end.
 
     Args:
         node: sim_node.
         loop: the running simulation.
-        controller: reports of the commanding node.
+        controller: has what the commanding node reports.
     """
 
     def __init__(self, node: Node, loop: SimLoop, controller: ControllerMonitor) -> None:
@@ -45,7 +45,7 @@ class RunReport:
         Publish the diagnostics; call it once a second.
 
         Args:
-            now: the steady clock [s].
+            now: the time on the steady clock [s].
             log: whether to log the status line too, unless the simulation is paused.
         """
         state, window = self._loop.state, self._loop.statistics.window(self._controller.swaps)
@@ -63,10 +63,10 @@ class RunReport:
         Summarise the run; return whether it passed.
 
         Args:
-            now: the steady clock [s].
+            now: the time on the steady clock [s].
             log_failures: whether to log why the run did not pass.
             print_json: whether to print the summary in JSON on standard output; otherwise a short one is logged.
-            learning: whether the controller learnt during the run.
+            learning: whether the controller learned during the run; then only falls in the last minute count.
         """
         controller = self._controller
         self._loop.statistics.window(controller.swaps)
@@ -140,5 +140,5 @@ def task_figures(robot: TaskRobot, summary: Mapping[str, Any]) -> dict[str, Any]
 
 
 def told(figures: Mapping[str, Any]) -> str:
-    """Return the main figures of a task as text for a line; ``''`` if there are none."""
+    """Return the main figures of a task as text for the status line; ``''`` if there are none."""
     return ''.join(f' | {name} {figures[name]:.2f}' for name in _TOLD if figures.get(name) is not None)

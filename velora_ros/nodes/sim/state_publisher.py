@@ -1,4 +1,4 @@
-"""Publishes the simulated robot's sensor values, with faults: states are lost, late or repeated."""
+"""Publishes the simulated robot's sensor values, with faults such as lost, late or repeated states."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -11,19 +11,19 @@ from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.parameters import OWNER
 from velora_ros.nodes.sim.robot_protocol import Robot
 
-# Sums of physics steps and delays are not exact, so a state that is due within this time is due now [s].
+# A state that is due within this time is due now, because sums of physics steps and delays are not exact [s].
 TOLERANCE_S = 1e-9
 
 
 class StateTopic(NamedTuple):
-    """A topic of the state: its row in the table of topics, and its actual name if that differs."""
+    """A topic on which states are published: its name in the table of topics, and its actual name if that differs."""
 
     row: str
     name: str = ''
 
 
 class StateMessages(Protocol):
-    """Reads the sensors of a robot, with their faults, into messages."""
+    """Makes messages of a robot's sensor values, with their faults."""
 
     topics: Sequence[StateTopic]
     """The topics of the messages, in the order in which they are published."""
@@ -41,8 +41,8 @@ class StatePublisher:
     Args:
         node: sim_node.
         robot: the robot.
-        faults: its sensor faults, lost and delayed states.
-        messages: reads its sensors.
+        faults: the robot's faults: of sensors, and lost and delayed states.
+        messages: reads the robot's sensors.
     """
 
     def __init__(self, node: Node, robot: Robot, faults: DisturbanceStack, messages: StateMessages) -> None:
@@ -53,7 +53,7 @@ class StatePublisher:
 
     @property
     def next_due(self) -> float:
-        """Simulated time at which the next state is due [s]; infinite if none is."""
+        """Simulated time at which the next queued state must be published [s]; ``inf`` if none is queued."""
         return self._delayed.next_due
 
     def measure(self, stamp: int) -> None:
@@ -61,7 +61,7 @@ class StatePublisher:
         Read the sensors, and queue the state unless it is lost.
 
         Args:
-            stamp: time of the measurement [ns]. A delayed state keeps it.
+            stamp: the time of the measurement [ns], which a delayed state keeps.
         """
         settings = self._faults.settings
         frozen = self._newest if settings.frozen else None
@@ -76,14 +76,14 @@ class StatePublisher:
         self._delayed.put(state, self._robot.time + delay - TOLERANCE_S)
 
     def take_due(self) -> list[list[Any]]:
-        """Return the states that are due now, oldest first, each as one message for each topic."""
+        """Remove and return the states that are due now, oldest first; each is a list of one message for each topic."""
         return self._delayed.take(self._robot.time)
 
     def publish(self, state: list[Any]) -> None:
-        """Publish a state."""
+        """Publish a state, one message on each topic."""
         for publisher, message in zip(self._publishers, state, strict=True):
             publisher.publish(message)
 
     def discard_delayed(self) -> None:
-        """Discard the states that are not published yet, because the robot was reset."""
+        """Discard the states that are not published yet; call this when the robot is reset."""
         self._delayed.clear()

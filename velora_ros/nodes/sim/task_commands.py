@@ -1,4 +1,4 @@
-"""The commands that a task's robot receives over ROS: the twist or goal by which its run is judged."""
+"""The commands that a task's robot receives over ROS: the twist or goal against which the run is evaluated."""
 
 import time
 from typing import Any
@@ -28,7 +28,7 @@ class TaskCommands:
         node: sim_node.
         robot: the robot.
         values: the node's parameters.
-        controller: reports of the commanding node.
+        controller: has what the commanding node reports.
     """
 
     def __init__(self, node: Node, robot: TaskRobot, values: Values, controller: ControllerMonitor) -> None:
@@ -42,7 +42,7 @@ class TaskCommands:
         if values['drive']:
             self._driver = HandsFreeDriver(node, robot, self._receive, lambda: controller.drives, values)
         for name, one in robot.task.commands.items():
-            if one.read_from is None:  # no message has it
+            if one.read_from is None:  # the command is not in a message
                 continue
             topic = one.read_from.topic
             if one.read_from.type == 'Twist':
@@ -52,7 +52,7 @@ class TaskCommands:
                 create_subscription(node, OWNER, 'goal_pose', self._goal_callback(name), topic_name=topic)
 
     def end_period(self) -> bool:
-        """Give the task the newest commands; return whether the driver asks for another episode."""
+        """Pass the newest commands to the task; return whether the hands-free driver requests the next episode."""
         now = time.monotonic()
         self._robot.is_driven = self._controller.drives is not False
         for name, (values, received) in self._newest.items():
@@ -62,7 +62,7 @@ class TaskCommands:
         return self._driver is not None and self._driver.end_period(now)
 
     def begin_episode(self) -> None:
-        """Let the driver begin the new episode."""
+        """Draw and publish the commands of a new episode, if ``drive`` is set."""
         if self._driver is not None:
             self._driver.begin_episode(time.monotonic())
 
@@ -80,8 +80,8 @@ class TaskCommands:
         def on_goal(message: Any) -> None:
             if message.header.frame_id not in self._frames:
                 self._node.get_logger().warning(
-                    f"a goal in the frame '{message.header.frame_id}' does not count for the run's figures; sim_node "
-                    f'knows {" and ".join(sorted(self._frames - {""}))}.',
+                    f"a goal in the frame '{message.header.frame_id}' is ignored in the run's figures; publish goals "
+                    f'in the frame {" or ".join(sorted(self._frames - {""}))}.',
                     throttle_duration_sec=WARNING_PERIOD_S,
                 )
                 return
@@ -93,7 +93,7 @@ class TaskCommands:
     def _on_command(self, name: str, values: Array) -> None:
         if not np.isfinite(values).all():
             self._node.get_logger().warning(
-                f"a '{name}' of {values.tolist()} is ignored; every value must be finite.",
+                f"the command '{name}' of {values.tolist()} is ignored; every value must be finite.",
                 throttle_duration_sec=WARNING_PERIOD_S,
             )
             return

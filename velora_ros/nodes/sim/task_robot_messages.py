@@ -1,4 +1,4 @@
-"""The messages of a task's robot: its sensor values, as their drivers would publish them."""
+"""The messages of a task's robot: its sensor values, in the messages that real drivers publish."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,14 +22,14 @@ TF = 'tf2_msgs/msg/TFMessage'
 
 class TaskMessages:
     """
-    Sensors before ``joint_states``, then ``observation`` and ``tf``.
+    Makes messages of the robot's sensor values: first the sensors, then ``joint_states``, ``observation`` and ``tf``.
 
     A controller that handles a scan or a joint state has therefore received all other messages of the same time.
 
     Args:
         robot: the robot.
-        faults: faults of the sensors' signals, such as ``<joint>/position``, ``imu`` or ``scan/3``; ``observation``
-            shows the task's own terms without faults.
+        faults: faults of the sensors' signals, such as ``<joint>/position``, ``imu`` or ``scan/3``; they do not affect
+            ``observation``.
         values: the node's parameters.
     """
 
@@ -87,7 +87,7 @@ class TaskMessages:
         return self.message_faults.spoil_odometry(message)
 
     def _transform(self, odometry: Any) -> Any:
-        """Return the pose of an odometry as a transform."""
+        """Return the pose of an Odometry message as a TFMessage."""
         transform = interface_class('geometry_msgs/msg/TransformStamped')()
         transform.header, transform.child_frame_id = odometry.header, odometry.child_frame_id
         place, pose = transform.transform.translation, odometry.pose.pose

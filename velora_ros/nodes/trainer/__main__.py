@@ -5,7 +5,7 @@ import sys
 
 
 def main() -> None:
-    """Run trainer_node until SIGINT, SIGTERM or SIGHUP, or with ``exit_when_done`` until training is over."""
+    """Run trainer_node until SIGINT, SIGTERM or SIGHUP or, with ``exit_when_done``, until training ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the process without a traceback
     from velora_ros.nodes.ros.run_node import run  # noqa: PLC0415
     from velora_ros.nodes.trainer.node import TrainerNode  # noqa: PLC0415

@@ -1,18 +1,18 @@
 """
 Runs in the child process of trainer_node: trains without ROS. Only this process imports torch.
 
-It reads lines from standard input: first the job, in JSON, then requests (``pause_save_stop.py``). The end of the input
-means that the node is gone; it stops training. It writes each event as one line of JSON to standard output:
+It reads lines from standard input: first the job, in JSON, then requests (``pause_save_stop.py``). When the input ends,
+the node has ended, and training stops. Each event is written to standard output as one line of JSON:
 
     alive           steps, steps_per_s: at least every half second, except during an evaluation
-    episode         an EpisodeRecord
-    diagnostics     a DiagnosticsRecord's finite values
-    evaluation      steps, mean, std, best, and the file ``policy`` if it is announced
+    episode         the fields of an EpisodeRecord
+    diagnostics     the finite values of a DiagnosticsRecord
+    evaluation      steps, mean, std, best; also policy, the path of the file, if it is announced
     policy          what, policy: the untrained policy is announced
-    changed         values: hyperparameters that changed
+    changed         values: the hyperparameters that changed
     saved           path: a checkpoint was written
     log             message: a line for the node's log
-    end             steps, seconds, stopped, and the file ``policy`` if there is one
+    end             steps, seconds, stopped; also policy, the path of the file, if it is announced
     error           message: training is refused or has failed
 """
 
@@ -54,7 +54,7 @@ Job = Mapping[str, Any]
 
 
 def main() -> int:
-    """Train as specified in the first line of standard input; return the exit status."""
+    """Train as the job in the first line of standard input demands; return the exit status."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the node gets Ctrl-C and a closed terminal too, and sends `stop`
     events = EventWriter(os.fdopen(os.dup(1), 'w', buffering=1))
@@ -67,7 +67,7 @@ def main() -> int:
         with listen_to_slow_steps(lambda text: events.write('log', message=text)):
             train(job, events, requests)
     except VeloraError as error:
-        requests.begin()  # from here on, no request may end the process before the error is written
+        requests.begin()  # after this, no request may end the process before the error is written
         events.write('error', message=str(error))
         return 1
     except BrokenPipeError:  # the node was killed
@@ -88,11 +88,11 @@ class _EventLog(logging.Handler):
 
 def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
     """
-    Train, and write the best policy.
+    Train as the job demands, and write the best policy.
 
     Args:
         job: from :func:`velora_ros.nodes.trainer.job.make_job`.
-        events: where events are written.
+        events: writes the events.
         requests: the requests of the node.
 
     Raises:
@@ -134,7 +134,7 @@ def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
 
 
 def _hyperparameters(job: Job) -> TrainConfig:
-    """Return the hyperparameters. A file from which training begins determines some; a resumed run keeps those."""
+    """Return the hyperparameters; the file ``start_from`` determines some of them, also when its run is resumed."""
     config, paths = TrainConfig.from_dict(job['config']), RunPaths(job['run_dir'])
     if job.get('gamma_of'):  # only this process loads a task
         config = dataclasses.replace(config, gamma=recipe(job['gamma_of'])['gamma'])
@@ -181,19 +181,19 @@ def _run_config(job: Job, config: TrainConfig) -> RunConfig:
 
 
 def _evaluate_rival(job: Job, config: TrainConfig, model: 'LiquidDDPG', events: EventWriter) -> float:
-    """Return the mean return of the rival policy, in the same evaluation as that of the trained policies."""
+    """Return the mean return of the rival policy, evaluated like the policies that are trained."""
     path = job['rival']
     with closing(_make_environment(job, config)) as env:
         seed = model.agent.streams.evaluation_seed
         max_steps = config.longest_evaluation
         result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=max_steps)
-    events.write('log', message=f'only policies with a return above {result.mean:.1f}, that of {path}, are announced')
+    events.write('log', message=f"policies are announced if their return is above {path}'s, which is {result.mean:.1f}")
     return result.mean
 
 
 @contextlib.contextmanager
 def _open_run(job: Job, env: Any, model: 'LiquidDDPG', config: TrainConfig) -> Iterator[RunFolder]:
-    """Open the run's folder. A resumed run must have been started with the same job, apart from what may change."""
+    """Open the run's folder; to resume a run, the job must be the one that started it, except for live parameters."""
     paths = RunPaths(job['run_dir'])
     resume = job['resume'] and paths.holds_run  # a process that died before the run began left nothing to resume
     if resume:
@@ -209,7 +209,7 @@ def _open_run(job: Job, env: Any, model: 'LiquidDDPG', config: TrainConfig) -> I
 
 
 def _write_result(job: Job, run: RunPaths, result: TrainResult, events: EventWriter, *, announce: bool) -> None:
-    """Write the best policy to ``out``; without evaluations that is the last policy."""
+    """Write the best policy, or the last one if there was no evaluation, to ``out``, and write the event ``end``."""
     best = run.best_policy if result.best_policy is not None else run.last_policy
     if job['out']:
         PolicyFile.load(best).save(job['out'])

@@ -1,4 +1,4 @@
-"""Leaves processor time to other processes: training keeps off some CPUs and has a lower priority."""
+"""Leaves processor time to other processes: keeps training off some CPUs and lowers its priority."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ LOWEST_PRIORITY = 19
 
 def leave_cpus(count: int) -> None:
     """
-    Leave the first ``count`` CPUs to other processes; at least one usable CPU is kept.
+    Leave the first ``count`` usable CPUs to other processes; this process keeps at least one CPU.
 
-    Call it before threads are started, because existing threads keep all CPUs.
+    Call this before threads are started, because existing threads keep all CPUs.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if count:
@@ -19,7 +19,7 @@ def leave_cpus(count: int) -> None:
 
 
 def lower_priority(niceness: int) -> None:
-    """Add a niceness to every thread of this process; on Linux each has its own, and ``os.nice`` changes only one."""
+    """Add ``niceness`` to every thread of this process; on Linux, ``os.nice`` changes only the calling thread."""
     for thread in _threads():
         with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
             own = os.getpriority(os.PRIO_PROCESS, thread)

@@ -1,4 +1,4 @@
-"""Reports the events of training to trainer_node, from the training process, and announces better policies."""
+"""Reports events from the training process to trainer_node, and announces better policies."""
 
 import contextlib
 import dataclasses
@@ -24,7 +24,7 @@ class EventWriter:
     Writes events as lines of JSON.
 
     Args:
-        output: a text file, line-buffered.
+        output: a line-buffered text file.
     """
 
     def __init__(self, output: IO[str]) -> None:
@@ -32,10 +32,10 @@ class EventWriter:
 
     def write(self, event: str, **values: Any) -> None:
         """
-        Write an event.
+        Write an event with its values.
 
         Raises:
-            BrokenPipeError: the node is gone.
+            BrokenPipeError: the node has ended.
         """
         self._output.write(json.dumps({'event': event, **values}) + '\n')
 
@@ -44,17 +44,19 @@ class EventReporter(Callback):
     """
     Reports episodes, diagnostics and evaluations, and announces each policy that is better than all earlier ones.
 
-    A policy that is worse than an announced one by more than a thousandth is not announced, and does not replace the
-    file of the announced one. That also holds for a resumed run whose newest checkpoint is older than that policy.
+    A policy whose mean return is more than a thousandth below that of an announced policy is not announced, and does
+    not replace the file of the announced policy. This also applies to a resumed run whose newest checkpoint is older
+    than the announced policy.
 
     Args:
-        events: where events are written.
+        events: writes the events.
         model: the agent that is trained.
         run: the run's folder.
         rival: mean return that a policy must surpass to be announced.
         announced: mean return of the best policy that an earlier process of this run announced; None if there is none.
         announce_untrained: whether to announce the untrained policy too.
-        niceness: niceness of the process after the untrained policy is announced, for which a robot waits.
+        niceness: added to the niceness of the process after the untrained policy is announced; before that, a robot
+            may be waiting for this policy.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class EventReporter(Callback):
 
     @property
     def _least(self) -> float:
-        """Lowest mean return that counts as equal to the announced policy's."""
+        """Lowest mean return that counts as equal to the mean return of the announced policy."""
         return self._announced - (AS_GOOD * abs(self._announced) if math.isfinite(self._announced) else 0.0)
 
     def _restore_announced_file(self) -> None:

@@ -1,4 +1,4 @@
-"""The job of a training process: what it trains and where it writes, made from the parameters of trainer_node."""
+"""Makes the job of a training process, what to train and where to write it, from the parameters of trainer_node."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ from velora_ros.utils.atomic_files import check_writable
 
 def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
-    Return the job, ready for JSON; :func:`velora_ros.nodes.trainer.child_process_main.train` carries it out.
+    Return the job as a dictionary for JSON; :func:`velora_ros.nodes.trainer.child_process_main.train` reads it.
 
     Args:
         values: the node's parameters.
         last_run: folder of the last run of this node; ``''`` if there was none.
-        given: the parameters that the user gave at the start; a task determines the recipe's ``gamma`` if it is not
-            among them.
+        given: the parameters that the user gave at the start; if ``gamma`` is not among them, a task determines the
+            ``gamma`` of the recipe.
 
     Raises:
         ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
@@ -54,7 +54,7 @@ def _run_folder(values: Values, last_run: str) -> Path:
     resume = values['resume']
     given = values['run_dir'] or (last_run if resume else '')
     if resume and not given:
-        raise ConfigError("'resume' is set, but this node has started no run; give the folder of a run in 'run_dir'.")
+        raise ConfigError("'resume' is set, but this node has not started a run yet; set 'run_dir' to a run's folder.")
     folder = Path(given).expanduser() if given else default_folder(values['task'] or values['env'], values['seed'])
     holds_run = RunPaths(folder).holds_run
     if resume and not holds_run:

@@ -10,7 +10,7 @@ Publishes:
         of the training process; once a second.
 
 Services:
-    ~/start, ~/stop (std_srvs/Trigger): start training with the current parameters; stop it and keep its results.
+    ~/start, ~/stop (std_srvs/Trigger): start training with the current parameters; stop training and keep the results.
     ~/pause (std_srvs/SetBool): pause or continue.
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the current episode.
 
@@ -21,8 +21,8 @@ Parameters (``parameters.py`` has their defaults and meaning):
     noise_scale, update_ratio, actor_lr and critic_lr may change at any time, and take effect at the next episode; the
     others take effect at the next ~/start.
 
-Only the training process loads torch, so every service answers at once, even during training. The node reports
-the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
+Only the training process loads torch, so every service answers at once, even during training. If that process dies, the
+node reports it and, with ``resume_on_death``, starts another one. If the node is killed, the training process ends too.
 """
 
 from typing import Any
@@ -63,7 +63,7 @@ class TrainerNode(Node):
     The node; see the module's docstring for its interface.
 
     Raises:
-        ConfigError: a parameter is wrong.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class TrainerNode(Node):
             self._start()
 
     def close(self) -> None:
-        """Stop training; it writes its results."""
+        """Stop training, and wait until it has written its results."""
         self._training.shut_down()
         self._read_events()
 
@@ -128,10 +128,10 @@ class TrainerNode(Node):
         return self._request(response, 'save', (TRAINING, PAUSED), self._training.state, answer)
 
     def _request(self, response: Any, request: str, valid_in: tuple[str, ...], state: str, answer: str) -> Any:
-        """Send a request to the training process; the response does not wait until it is carried out."""
+        """Send a request to the training process, and respond without waiting until it is carried out."""
         before = self._training.state
         response.success = self._training.request(request, valid_in, state)
-        refusal = f'cannot {request}: the state is {before}; call ~/start to begin training.'
+        refusal = f'cannot {request}: the state is {before}; it must be {" or ".join(valid_in)}.'
         response.message = answer if response.success else refusal
         return response
 
@@ -143,10 +143,10 @@ class TrainerNode(Node):
             refuse_changes(self._table.values, values)
 
     def _apply(self, values: Values) -> None:
-        """Send the training process the values that take effect at the next episode."""
+        """Send the values that take effect at the next episode to the training process."""
         self._training.change({name: values[name] for name in LIVE})
 
-    # --- what the training process reports --------------------------------------------------------------------------
+    # --- reports of the training process ----------------------------------------------------------------------------
 
     def _read_events(self) -> None:
         deaths = self._training.deaths
@@ -167,7 +167,7 @@ class TrainerNode(Node):
             self._topics['~/policy'].publish(conversions.to_text(event['policy']))
 
     def _on_exit(self, *, stopping: bool) -> None:
-        """End the node after training, if a parameter says so."""
+        """End the node after training, if ``exit_when_done`` or ``exit_when_failed`` demands it."""
         state = self._training.state
         without_policy = state == FAILED and not self._training.status.policies and not stopping
         if self._table['exit_when_done']:
@@ -181,7 +181,10 @@ class TrainerNode(Node):
         text = f'{training.state}: {training.reason}' if training.reason else training.state
         if training.state == TRAINING and training.status.silence > SILENCE_S:
             level = 'warn'
-            text = f'no event for {training.status.silence:.0f} s: a long evaluation, or the training process hangs'
+            text = (
+                f'no event from the training process for {training.status.silence:.0f} s: it runs a long evaluation, '
+                'or it hangs; if it hangs, call ~/stop'
+            )
         process: dict[str, Any] = {'process': 'none'}
         if training.pid is not None:
             process = {'process': training.pid, 'silence_s': training.status.silence}

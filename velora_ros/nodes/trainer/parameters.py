@@ -1,4 +1,4 @@
-"""The parameters of trainer_node: what to train, where to write it, and every hyperparameter."""
+"""The parameters of trainer_node: what to train, where to write the results, and every hyperparameter."""
 
 import dataclasses
 from typing import Any
@@ -55,16 +55,16 @@ PARAMETERS = (
     ),
     Parameter(
         'env_args', 'string_array', [],
-        'Keyword arguments of the environment, each as name=value with a YAML value, e.g. frame_skip=4.',
+        'Keyword arguments of the environment, each as name=value with a YAML value, for example frame_skip=4.',
     ),
     Parameter(
         'start_from', 'string', '',
-        'File from which training begins: a policy, a saved agent, a checkpoint or a run folder. If empty, a new '
-        'agent.',
+        'File or folder from which training begins: a policy, a saved agent, a checkpoint or a run folder. If empty, '
+        'training begins with a new agent.',
     ),
     Parameter('device', 'string', 'cpu', 'Device for training: cpu, cuda, cuda:N or auto.'),
     Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
-    Parameter('total_steps', 'integer', 30_000, 'Environment steps of the run.', range=(1, 2**53)),
+    Parameter('total_steps', 'integer', 30_000, 'Number of environment steps of the run.', range=(1, 2**53)),
     Parameter(
         'num_envs', 'integer', 0,
         'Number of environments to train in at once; total_steps counts the steps of all of them. 0 means 1 '
@@ -74,14 +74,14 @@ PARAMETERS = (
         'run_dir', 'string', '',
         'Folder of the run; it must not contain a run yet. If empty, a new folder in runs/.',
     ),
-    Parameter('out', 'string', '', 'Another file to write the best policy to, besides the one in the run folder.'),
+    Parameter('out', 'string', '', 'Additional file to which the best policy is written.'),
     Parameter(
         'resume', 'bool', False,
-        'Resume the run in run_dir, or, if that is empty, the last run of this node.',
+        'Resume the run in run_dir, or the last run of this node if run_dir is empty.',
     ),
     Parameter(
         'resume_on_death', 'bool', False,
-        'If the training process dies, start another one that resumes from the newest checkpoint.',
+        'If the training process dies, start another process, which resumes from the newest checkpoint.',
     ),
     Parameter(
         'announce_untrained', 'bool', False,
@@ -98,7 +98,7 @@ PARAMETERS = (
     ),
     Parameter(
         'spare_cpus', 'integer', 0,
-        'Number of CPUs that the training process leaves to other processes; it keeps at least one.',
+        'Number of CPUs that the training process leaves to other processes; it keeps at least one CPU.',
         range=(0, 1024),
     ),
     Parameter(
@@ -106,11 +106,13 @@ PARAMETERS = (
         read_only=_AT_START,
     ),
     Parameter(
-        'exit_when_done', 'bool', False, 'End the node when training ends; the exit status is 0 if it succeeded.'
+        'exit_when_done', 'bool', False,
+        'End the node when training ends; the exit status is 0 if training succeeded, otherwise 1.',
     ),
     Parameter(
         'exit_when_failed', 'bool', False,
-        'End the node with exit status 1 if training fails before it has announced a policy that others wait for.',
+        'End the node with exit status 1 if training fails before it has announced a policy, so that other nodes do '
+        'not wait for one.',
         read_only=_AT_START,
     ),
     *(_hyperparameter(item) for item in fields() if item.name not in _WITHOUT_PARAMETER),
@@ -119,7 +121,7 @@ PARAMETERS = (
 
 def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
-    Return the table with the hyperparameters of the recipe for an environment or task as defaults, or of a preset.
+    Return the table with the hyperparameters of a preset as defaults, or of the recipe if ``preset_name`` is empty.
 
     Raises:
         ConfigError: the preset is invalid or does not exist.
@@ -133,13 +135,13 @@ def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
 
 def hyperparameters_of(values: Values) -> TrainConfig:
     """
-    Return the hyperparameters.
+    Return the hyperparameters from the node's parameters.
 
     Raises:
-        ConfigError: two of them contradict each other.
+        ConfigError: two hyperparameters contradict each other.
     """
     chosen = {name: values[name] for name in HYPERPARAMETERS}
-    # An episode has at least one step, so this is no further limit.
+    # An episode has at least one step, so n_episodes adds no limit.
     return TrainConfig(**chosen, n_episodes=values['total_steps'])
 
 
@@ -154,5 +156,5 @@ def refuse_changes(before: Values, after: Values) -> None:
         if value != before[name] and name not in ANY_TIME:
             raise ConfigError(
                 f"parameter '{name}' cannot change during training: {_WHY_FIXED[_GROUPS.get(name, '')]} "
-                f'Call ~/stop, set it, and call ~/start. These can change at any time: {", ".join(ANY_TIME)}.'
+                f'Call ~/stop, set the parameter, and call ~/start. Only {", ".join(ANY_TIME)} can change at any time.'
             )

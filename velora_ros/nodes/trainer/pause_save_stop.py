@@ -1,8 +1,8 @@
 """
-The requests of trainer_node to its training process, carried out there between two steps or two episodes.
+Carries out the requests of trainer_node in the training process, between two steps or two episodes.
 
-Each request is one line: ``pause``, ``resume``, ``save``, ``stop``, or ``set {"noise_scale": 0.1}`` for hyperparameters
-that change with the next episode.
+Each request is one line: ``pause``, ``resume``, ``save``, ``stop``, or ``set {"noise_scale": 0.1}``, which changes
+hyperparameters at the next episode.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ STOPPED = 'stopped on request'
 
 class TrainingRequests(Callback):
     """
-    Pauses, stops and changes training on request, and reports that it is alive.
+    Pauses, stops and changes training on request, and writes the event ``alive`` regularly.
 
     Args:
-        events: where events are written.
+        events: writes the events.
     """
 
     def __init__(self, events: EventWriter) -> None:
@@ -41,21 +41,21 @@ class TrainingRequests(Callback):
         self._alive_at = -ALIVE_PERIOD_S
         self._alive_steps = 0
         self.run: RunFolder | None = None
-        """The run's folder, once training has started."""
+        """The run's folder; None until training has started."""
 
     def listen(self, source: IO[str]) -> None:
-        """Handle requests until the source ends; then stop training."""
+        """Handle the requests in the lines of ``source`` until it ends; then stop training."""
         for line in source:
             self.take(line.strip())
         self.take('stop')
 
     def begin(self) -> None:
-        """From now on a stop waits until training has written its result; before, it ends the process immediately."""
+        """After this call, a stop waits until training has written its result; before, it ends the process at once."""
         with self._beginning:
             self._begun = True
 
     def take(self, request: str) -> None:
-        """Handle one request."""
+        """Handle one request, a line as in the docstring of this module."""
         word, _, values = request.partition(' ')
         with self._beginning:
             self._stop |= word == 'stop'
@@ -78,12 +78,12 @@ class TrainingRequests(Callback):
         os._exit(0)
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Stop if that was requested before."""
+        """Stop training if that was requested before training began."""
         if self._stop:
             raise StopTraining(STOPPED, by='request')
 
     def on_episode_start(self) -> Mapping[str, float]:
-        """Return the changes that were requested since the last episode began."""
+        """Return the hyperparameters whose change was requested since the last episode began, with their new values."""
         with self._changes_lock:
             changes, self._changes = self._changes, {}
         if changes:
@@ -91,7 +91,7 @@ class TrainingRequests(Callback):
         return changes
 
     def on_step(self, steps: int) -> None:
-        """Wait while paused, and stop if requested."""
+        """Wait while training is paused, and stop it if that was requested."""
         now = time.monotonic()
         if now - self._alive_at >= ALIVE_PERIOD_S:
             speed = (steps - self._alive_steps) / (now - self._alive_at) if self._alive_at > 0 else 0.0

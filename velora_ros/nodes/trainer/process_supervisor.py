@@ -1,7 +1,7 @@
 """
-Supervises the training process: starts it, passes requests on, restarts it when it dies, and tracks its state.
+Supervises the training process: starts it, sends it requests, starts another one if it dies, and tracks its state.
 
-:class:`ProcessHandle` is one process and its pipes; :class:`ProcessSupervisor` trains in one process after another.
+:class:`ProcessHandle` is one process with its pipes; :class:`ProcessSupervisor` may use several, one after the other.
 
 States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while training is active; ``done``, ``failed``.
 """
@@ -21,9 +21,9 @@ from velora_ros.nodes.trainer.training_status import TrainingStatus
 
 Event = dict[str, Any]
 
-# After SIGINT the training process has this long to write its results; launch sends SIGTERM after 5 s.
+# After SIGINT, the training process has this long to write its results [s]; launch sends SIGTERM after 5 s.
 SHUTDOWN_TIMEOUT_S = 4.0
-# After ~/stop it has this long, because it may be in the middle of an evaluation.
+# After ~/stop, it has this long, because it may be in the middle of an evaluation [s].
 STOP_TIMEOUT_S = 30.0
 
 IDLE, TRAINING, PAUSED, STOPPING, RESUMING = 'idle', 'training', 'paused', 'stopping', 'resuming'
@@ -33,7 +33,7 @@ ACTIVE = (TRAINING, PAUSED, STOPPING, RESUMING)
 
 class ProcessSupervisor:
     """
-    One training run at a time, in one process after another.
+    Trains one run at a time; if its process dies, another process can resume the run.
 
     Args:
         logger: the node's logger.
@@ -48,7 +48,7 @@ class ProcessSupervisor:
         self.status = TrainingStatus()
         """Steps, returns and policies of the run."""
         self.deaths = 0
-        """Number of processes of this run that have died."""
+        """Number of training processes of this run that have died."""
         self._process: ProcessHandle | None = None
         self._since = 0.0
         self._job: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class ProcessSupervisor:
 
     @property
     def pid(self) -> int | None:
-        """Id of the training process; None if there is none."""
+        """Process id of the training process; None if there is none."""
         return None if self._process is None else self._process.pid
 
     def start(self, job: dict[str, Any], live: Mapping[str, float]) -> None:
@@ -76,7 +76,7 @@ class ProcessSupervisor:
 
         Args:
             job: from :func:`velora_ros.nodes.trainer.job.make_job`.
-            live: the hyperparameters that may change during training.
+            live: the values of the hyperparameters that may change during training.
         """
         self._job, self._live = job, dict(live)
         self.status = TrainingStatus(job['run_dir'], job['total_steps'])
@@ -90,12 +90,12 @@ class ProcessSupervisor:
 
     def request(self, request: str, valid_in: Sequence[str], state: str) -> bool:
         """
-        Send a request to the training process; return False if there is no process, or its state does not allow it.
+        Send a request to the training process; return False if there is no process or the state does not allow it.
 
         Args:
             request: a line as in :mod:`velora_ros.nodes.trainer.pause_save_stop`.
-            valid_in: the states in which it may be sent.
-            state: the new state.
+            valid_in: the states in which the request may be sent.
+            state: the state after the request.
         """
         if self._process is None or self.state not in valid_in:
             return False
@@ -105,7 +105,7 @@ class ProcessSupervisor:
         return True
 
     def change(self, live: Mapping[str, float]) -> None:
-        """Send the hyperparameters that have changed; they take effect with the next episode."""
+        """Send the hyperparameters of ``live`` that have changed; they take effect at the next episode."""
         changes = {name: value for name, value in live.items() if value != self._live.get(name)}
         if self._process is not None and self.is_active and changes:
             self._live |= changes
@@ -113,18 +113,18 @@ class ProcessSupervisor:
 
     def read_events(self, *, restart: bool) -> Iterator[tuple[str, Event]]:
         """
-        Read what the process has reported, and notice its exit.
+        Read the events of the training process, and notice its exit.
 
         Args:
-            restart: whether to start another process when this one has died, which resumes the run.
+            restart: whether to start another process, which resumes the run, if this one has died.
 
         Yields:
-            Kind and values of each event, and ``exit`` with ``stopping`` when no process is left.
+            Kind and values of each event; at the end ``exit`` with the value ``stopping``, if no process runs any more.
         """
         if self._process is None:
             return
         if self.state == STOPPING and time.monotonic() - self._since > STOP_TIMEOUT_S:
-            self._logger.error(f'the training process did not stop within {STOP_TIMEOUT_S:g} s and is killed')
+            self._logger.error(f'the training process did not stop within {STOP_TIMEOUT_S:g} s, so it is killed')
             self._process.stop(0.0)
         exit_status = self._process.status  # read before the events, so that no event before the exit is lost
         for event in self._process.read_events():
@@ -146,7 +146,7 @@ class ProcessSupervisor:
             self._process.stop(0.0)
 
     def shut_down(self) -> None:
-        """Stop training, which writes its results, and wait for it."""
+        """Stop training, and wait for up to :data:`SHUTDOWN_TIMEOUT_S` while it writes its results."""
         if self.is_active:
             self._set_state(STOPPING)
         if self._process is not None:
@@ -164,14 +164,14 @@ class ProcessSupervisor:
             self._logger.info(text)
 
     def _on_death(self, how: str, *, restart: bool) -> None:
-        """Start another process if ``restart`` is set and the run has made progress; otherwise it has failed."""
+        """Start another process if ``restart`` is set and the run has made progress; otherwise the run has failed."""
         steps = self.status.steps
         self._state_before_death = self._state_before_death if self.state == RESUMING else self.state
         sentence = f'the training process {how} after {steps} steps'
         self.deaths += 1
         if self.state == STOPPING or not restart or steps <= self._steps_at_death:
             again = ', again without any progress' if self.deaths > 1 and steps <= self._steps_at_death else ''
-            kept = "its files are kept; ~/start with the parameter 'resume' resumes from the newest checkpoint"
+            kept = "its files are kept; set 'resume' to true and call ~/start to resume from the newest checkpoint"
             self._set_state(FAILED, f'{sentence}{again}; {kept}')
             return
         self._steps_at_death = steps
@@ -197,7 +197,7 @@ class ProcessSupervisor:
 
 class ProcessHandle:
     """
-    A running training process. Only :meth:`stop` waits for it.
+    A training process and its pipes. Only :meth:`stop` waits for the process.
 
     Args:
         job: from :func:`velora_ros.nodes.trainer.job.make_job`.
@@ -225,18 +225,18 @@ class ProcessHandle:
 
     @property
     def status(self) -> int | None:
-        """Exit status, the negative number of the signal that killed it, or None while it runs."""
+        """Exit status, or minus the number of the signal that killed the process, or None while it runs."""
         return self._process.poll()
 
     def send(self, request: str) -> None:
-        """Send a request; without effect if the process has ended."""
+        """Send a request to the process; it has no effect if the process has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):  # its status will show that it has ended
             self._process.stdin.write(f'{request}\n'.encode())
             self._process.stdin.flush()
 
     def read_events(self) -> list[Event]:
-        """Return the events since the last call."""
+        """Return the events that the process has written since the last call."""
         chunks = []
         while chunk := self._read():
             chunks.append(chunk)
@@ -248,7 +248,7 @@ class ProcessHandle:
         Stop the process, and kill it after a timeout.
 
         Args:
-            timeout: seconds to wait for the process to exit; 0 if it has already reported its end.
+            timeout: longest time to wait for the exit [s]; 0 if the process has already reported its end.
         """
         self.send('stop')
         try:
@@ -272,7 +272,7 @@ class ProcessHandle:
 
 
 def describe_exit(status: int) -> str:
-    """Return how a process ended, as the end of a sentence, from its :attr:`ProcessHandle.status`."""
+    """Return how a process ended, such as ``was killed by SIGKILL``, from its :attr:`ProcessHandle.status`."""
     if status >= 0:
         return f'ended with status {status}'
     try:

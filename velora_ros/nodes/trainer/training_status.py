@@ -5,7 +5,7 @@ from typing import Any
 
 from velora_ros.nodes.ros.parameter import Values
 
-# Without an event for this long a warning is published; an evaluation in a slow environment may take as long [s].
+# After this time without an event, a warning is published; an evaluation in a slow environment may take as long [s].
 SILENCE_S = 30.0
 
 _OF_AN_EPISODE = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss')
@@ -17,14 +17,14 @@ class TrainingStatus:
 
     Args:
         run: the run's folder.
-        total_steps: environment steps of the run.
+        total_steps: number of environment steps of the run.
     """
 
     def __init__(self, run: str = '', total_steps: int = 0) -> None:
         self.policies = 0
-        """Policies announced so far."""
+        """Number of policies announced so far."""
         self.announced: float | None = None
-        """Best mean return of the announced policies; a process that resumes the run announces nothing worse."""
+        """Best mean return of the announced policies; a process that resumes the run announces no worse policy."""
         self.learning: dict[str, float] = {}
         """The newest diagnostics of learning; see :mod:`velora_ros.training.diagnostics`."""
         self._values: dict[str, Any] = {'run_dir': run, 'steps': 0, 'total_steps': total_steps, 'steps_per_s': 0.0}
@@ -32,7 +32,7 @@ class TrainingStatus:
 
     @property
     def steps(self) -> int:
-        """Environment steps so far."""
+        """Number of environment steps so far."""
         return int(self._values['steps'])
 
     @property
@@ -42,11 +42,11 @@ class TrainingStatus:
 
     @property
     def silence(self) -> float:
-        """Time since the last event of the process [s]."""
+        """Time since the last event of the training process [s]."""
         return time.monotonic() - self._last_event
 
     def process_started(self) -> None:
-        """Record that another process was started."""
+        """Record that another training process was started; the time since the last event begins again."""
         self._last_event = time.monotonic()
 
     def update(self, kind: str, event: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ class TrainingStatus:
         return {**self._values, 'policies': self.policies}
 
     def log_line(self, kind: str, event: dict[str, Any]) -> str:
-        """Return the log line of an event; empty if it has none."""
+        """Return the text to log for an event; ``''`` if the event is not logged."""
         if kind == 'evaluation':
             announced = f', announced as policy {self.policies}' if 'policy' in event else ''
             best = ', the best so far' if event['best'] else ''

@@ -6,7 +6,7 @@ import signal
 import sys
 
 NICENESS = 5
-"""Niceness of the process, set before its imports, which would compete with the start of the robot's nodes."""
+"""Niceness of the process, set before its imports, which would otherwise delay the start of the robot's nodes."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The numbers of a command message of any type that policy_node sends, with their names."""
+"""Reads the numbers of a command message, with their names, for each type that policy_node sends."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ def numbers_of(message: Any) -> Numbers:
     """
     Return the numbers of a Float64MultiArray, JointState, JointTrajectory, Twist or TwistStamped by name.
 
-    For a Float64MultiArray the names are indices; of a JointTrajectory the first point is used; of a Twist, the first
-    number and those that are not 0.
+    The names of a Float64MultiArray are indices. Only the first point of a JointTrajectory is read. A Twist gives
+    ``linear.x`` and the numbers that are not 0.
     """
     if hasattr(message, 'data'):
         return {str(index): float(value) for index, value in enumerate(message.data)}

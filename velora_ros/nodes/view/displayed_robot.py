@@ -1,4 +1,4 @@
-"""The robot on the page: its model, loaded only for display, and its task's ranges of commands."""
+"""Loads the robot that the page shows: its model, and the ranges of the velocity command of its task."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ BASE_JOINT = 'base'
 @dataclass(frozen=True)
 class DisplayedRobot:
     """
-    A robot to show.
+    The robot that the page shows.
 
     Args:
-        name: its name.
-        model: its compiled model; nothing simulates it.
-        start: positions of all joints before any state arrives, shape (nq,).
-        ranges: lowest and highest speed of its velocity command along x and y and about z; None if it has none.
+        name: the robot's name.
+        model: the compiled MuJoCo model, which is shown but not simulated.
+        start: ``qpos`` before any state arrives, shape (nq,).
+        ranges: lowest and highest velocity along x and y [m/s] and about z [rad/s] in the task's command; None if the
+            robot has no task or no velocity command.
     """
 
     name: str
@@ -38,7 +39,7 @@ class DisplayedRobot:
 
 def load(reference: str) -> DisplayedRobot:
     """
-    Load a robot by the name of its task, its file, or the id of its environment.
+    Load a robot; ``reference`` is a task's name, the path of a robot file, or an environment's id.
 
     Raises:
         VeloraError: there is no such task, file or environment, or it cannot be loaded.
@@ -52,7 +53,7 @@ def load(reference: str) -> DisplayedRobot:
 
 def from_description(urdf: str) -> DisplayedRobot:
     """
-    Load a robot from the text of ``robot_description``; its base can move with odometry or an IMU.
+    Load a robot from the text of ``robot_description``, with a free joint at its base so that it can move.
 
     Raises:
         UnsupportedEnvironmentError: MuJoCo cannot read the description.
@@ -69,20 +70,20 @@ def from_description(urdf: str) -> DisplayedRobot:
     except (ElementTree.ParseError, ValueError) as error:
         raise UnsupportedEnvironmentError(
             f"the topic 'robot_description' cannot be shown: {_one_line(error)}; set view_node's parameter 'model' to "
-            'a file that can.'
+            'an MJCF or URDF file that MuJoCo can read.'
         ) from error
     return DisplayedRobot(root.get('name', 'robot'), _without_mocap(model), start_pose(model))
 
 
 def start_pose(model: Any) -> npt.NDArray[np.float64]:
-    """Return the keyframe ``home``, ``stand`` or the first one, otherwise the reference pose, shape (nq,)."""
+    """Return ``qpos``, shape (nq,), of the keyframe ``home``, ``stand`` or the first one, else of ``qpos0``."""
     names = [model.key(index).name.lower() for index in range(model.nkey)]
     index = next((names.index(name) for name in START_KEYS if name in names), 0)
     return np.array(model.key_qpos[index] if model.nkey else model.qpos0)
 
 
 _FREE = mujoco.mjtJoint.mjJNT_FREE
-# Links may lack masses, which only a simulation needs.
+# Links may have no mass, which only a simulation needs.
 _ANY_MASS = {'boundmass': '0.001', 'boundinertia': '0.001', 'balanceinertia': 'true'}
 
 
@@ -116,8 +117,8 @@ def _of_environment(env_id: str) -> DisplayedRobot:
         model = getattr(env.unwrapped, 'model', None)
         if not isinstance(model, mujoco.MjModel):
             raise UnsupportedEnvironmentError(
-                f"the environment '{env_id}' has no MuJoCo model, so it cannot be shown; give view_node's "
-                "parameter 'model' the id of a MuJoCo environment, a task or a robot's file."
+                f"the environment '{env_id}' has no MuJoCo model, so it cannot be shown; set view_node's "
+                "parameter 'model' to the id of a MuJoCo environment, a task or a robot file."
             )
         start = np.array(getattr(env.unwrapped, 'init_qpos', model.qpos0), np.float64)
         return DisplayedRobot(env_id, _without_mocap(model), start)
@@ -126,7 +127,7 @@ def _of_environment(env_id: str) -> DisplayedRobot:
 
 
 def _without_mocap(model: Any) -> Any:
-    """Return the model with invisible mocap bodies: goals and obstacles whose positions are on no topic."""
+    """Make the model's mocap bodies invisible, because no topic has the positions of these goals and obstacles."""
     for geom in range(model.ngeom):
         if model.body_mocapid[model.body_rootid[model.geom_bodyid[geom]]] >= 0:
             model.geom_rgba[geom, 3] = 0
@@ -135,7 +136,7 @@ def _without_mocap(model: Any) -> Any:
 
 
 def _keep_root_and_visuals(root: ElementTree.Element) -> None:
-    """Make MuJoCo keep the first link as a body that can move, visual shapes, and links with any mass."""
+    """Make MuJoCo keep the first link as a movable body, keep visual shapes, and accept links of any mass."""
     extension = root.find('mujoco')
     extension = ElementTree.SubElement(root, 'mujoco') if extension is None else extension
     compiler = extension.find('compiler')

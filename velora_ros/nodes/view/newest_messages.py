@@ -1,7 +1,7 @@
 """
-Subscriptions whose newest messages are kept as bytes until the page is drawn.
+Keeps the newest messages of subscriptions, as bytes, until the page is drawn.
 
-A driver may publish a thousand states a second, of which the page shows thirty: only these are decoded.
+A driver may publish a thousand states a second, but the page shows thirty; only these are decoded.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ class NewestMessages:
     Args:
         node: view_node.
         name: the topic's name in the table.
-        topic: its name, if it differs from the table's.
-        types: full names of the types that can be shown, if there are several; the published one is subscribed.
+        topic: the actual name of the topic, if it differs from the name in the table.
+        types: full names of the types that can be shown; :meth:`follow_type` subscribes with the published one.
         keep: number of messages kept between two pictures; more than one for states that arrive in parts.
-        wait: whether to subscribe only on request.
+        wait: whether to wait for a call of :meth:`subscribe`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class NewestMessages:
             self.subscribe()
 
     def subscribe(self, kind: str = '') -> None:
-        """Subscribe, with the type of the table or another one; do nothing if there is a subscription already."""
+        """Subscribe, unless this is already done; ``kind`` replaces the type in the table."""
         if self._subscription is not None:
             return
         self._subscription = create_subscription(
@@ -64,7 +64,7 @@ class NewestMessages:
             self._waiting.clear()
 
     def follow_type(self) -> None:
-        """Subscribe in the published type, if it has changed and can be shown."""
+        """Subscribe with the type that is published, if it can be shown and is not subscribed yet."""
         published = {end.topic_type for end in self._node.get_publishers_info_by_topic(self._resolved)}
         for kind in self._types:
             if kind in published:
@@ -74,10 +74,10 @@ class NewestMessages:
                 return
 
     def take(self) -> list[Any]:
-        """Return the valid messages since the last call, as many as are kept, oldest first."""
+        """Return up to ``keep`` messages that arrived since the last call, oldest first; invalid ones are dropped."""
         taken = []
         while self._waiting:
-            with contextlib.suppress(Exception):  # rclpy raises classes of its own, or memory errors
+            with contextlib.suppress(Exception):  # rclpy raises its own exceptions, or memory errors
                 taken.append(deserialize_message(self._waiting.popleft(), self._kind))
         return taken
 

@@ -1,10 +1,10 @@
 """
-A page in the browser: the robot in 3D, its commands, hidden state and policy, and its controls.
+Serves a page for the browser: the robot in 3D, its commands, hidden state and policy, and its controls.
 
-Subscribes while a page is open, best effort, and decodes at most ``rate_hz`` messages per second of each:
+Subscribes while a page is open, best effort, and decodes at most ``rate_hz`` messages per second of each topic:
     joint_states (sensor_msgs/JointState), odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): the robot's pose.
-    scan (sensor_msgs/LaserScan): what its laser scanner hits.
-    command (any type of policy_node): while another node subscribes to it as well.
+    scan (sensor_msgs/LaserScan): the points that its laser scanner hits.
+    command (any type of policy_node): the policy's commands, while another node subscribes to them too.
     cmd_vel (Twist or TwistStamped), goal_pose (PoseStamped or PointStamped): the robot's commands.
     policy_node/debug/hidden (std_msgs/Float64MultiArray): the policy's hidden state.
 
@@ -13,7 +13,8 @@ Subscribes always:
     robot_description (std_msgs/String): the robot, if ``model`` is empty.
 
 Publishes, only on request from the page:
-    cmd_vel, goal_pose: in the subscribed type, from the first touch until "Let go" is pressed or no page is open.
+    cmd_vel, goal_pose: with the type that is subscribed, from the first use of the slider or the goal until "Let go" is
+        pressed or no page is open.
     emergency_stop (std_msgs/Bool): true when the button is pressed.
 
 Calls: ~/arm, ~/start and ~/clear_fault of the controller; ~/pause, ~/reset and ~/push of the simulator.
@@ -22,7 +23,7 @@ Parameters (``parameters.py`` has their defaults and meaning):
     model, host, port, rate_hz, controller, simulator, cmd_vel.x, cmd_vel.y, cmd_vel.yaw, goal_frame_id, and
     qos_overrides of every topic.
 
-Nothing is simulated here: MuJoCo computes where the bodies are from the joint positions. The page never delays the
+Nothing is simulated here: MuJoCo computes the poses of the bodies from the joint positions. The page never delays the
 robot: it runs in its own process with a higher niceness, and no publisher waits for it.
 """
 
@@ -58,11 +59,11 @@ ORDERS_PERIOD_S = 0.02
 LOOK_PERIOD_S = 0.5
 VELOCITY_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
 TRACE_PERIOD_S = 0.1
-"""Period with which hidden state and commands are added to the traces on the page [s]."""
+"""Time between two additions of the hidden state and the commands to the traces on the page [s]."""
 STATE_PARTS = 10
 """Number of joint_states messages that may form one state."""
 ODOMETRY_S = 1.0
-"""Time without odometry after which only the IMU turns the base [s]."""
+"""Time without odometry after which the IMU's orientation is shown [s]."""
 
 
 class ViewNode(Node):
@@ -70,7 +71,7 @@ class ViewNode(Node):
     The node; see the module's docstring for its interface.
 
     Raises:
-        ConfigError: a parameter is wrong, or the port is taken.
+        ConfigError: a parameter is invalid, or the port is taken.
         MissingDependencyError: the packages of the page are not installed.
         VeloraError: the robot cannot be shown.
     """
@@ -90,7 +91,7 @@ class ViewNode(Node):
             self._description = NewestMessages(self, 'robot_description')
             self._schedule.set(self._wait_for_description, LOOK_PERIOD_S)
             self.get_logger().info(
-                "waiting for 'robot_description'; set 'model' to show a file, a task or an environment"
+                "waiting for the topic 'robot_description'; to show a file, a task or an environment, set 'model'"
             )
 
     def close(self) -> None:
@@ -102,7 +103,8 @@ class ViewNode(Node):
         self._view = RobotView(self, robot, self._table.values)
         self.get_logger().info(f'{robot.name}: open {self._view.url} in a browser')
         if not is_local(self._table['host']):
-            self.get_logger().warning(f"'host' is '{self._table['host']}': anyone on the network can drive the robot")
+            host = self._table['host']
+            self.get_logger().warning(f"'host' is '{host}', so anyone on the network can drive the robot")
         check_qos_overrides(self)
         self._schedule.set(self._view.draw, 1 / self._table['rate_hz'])
         self._schedule.set(self._view.carry_out_orders, ORDERS_PERIOD_S)
@@ -134,7 +136,7 @@ class RobotView:
         values: the node's parameters.
 
     Raises:
-        ConfigError: a parameter is wrong, or the port is taken.
+        ConfigError: a parameter is invalid, or the port is taken.
     """
 
     def __init__(self, node: Node, robot: DisplayedRobot, values: Values) -> None:
@@ -185,7 +187,7 @@ class RobotView:
     # --- twice a second ----------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Check the types of topics, the services, and whether a page is open."""
+        """Check the types of the topics, the services, and whether a page is open; call this twice a second."""
         if self._page.is_open:
             self._follow_topics()
         else:
@@ -210,14 +212,14 @@ class RobotView:
             self._let_go('no page is open any more')
 
     def _others_take_commands(self) -> bool:
-        """Whether another node subscribes to the commands: policy_node warns if there is none."""
+        """Whether another node subscribes to the commands; otherwise policy_node must warn, so this node must not."""
         topic = self._node.resolve_topic_name('command')
         return self._node.count_subscribers(topic) > self._command.is_subscribed
 
     def _let_go(self, why: str) -> None:
         self._request_sender.let_go()
         self._page.take_hands_off()
-        self._node.get_logger().info(f'{why}; nothing more is published')
+        self._node.get_logger().info(f'{why}; the page no longer publishes cmd_vel and goal_pose')
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -239,7 +241,7 @@ class RobotView:
     # --- pictures ---------------------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Show the messages since the last picture, if a page is open."""
+        """Show the messages that arrived since the last picture, if a page is open."""
         now = time.monotonic()
         self._read_status(now)
         if not self._joints.is_subscribed:  # no page is open
@@ -255,7 +257,7 @@ class RobotView:
             self._draw_traces(now)
 
     def _read_pose(self, now: float) -> bool:
-        """Apply new messages about the pose; return whether there were any, or nothing was drawn yet."""
+        """Apply new messages about the pose; return whether the robot must be drawn again."""
         states, odometries, imus = self._joints.take(), self._odom.take(), self._imu.take()
         for state in states:
             self._pose.set_joints(state.name, state.position)
@@ -313,7 +315,7 @@ def check_installed() -> None:
     Check that the packages of the page are installed.
 
     Raises:
-        MissingDependencyError: one is not.
+        MissingDependencyError: a package is not installed.
     """
     try:
         import mjviser  # noqa: F401, PLC0415
@@ -329,7 +331,7 @@ def open_page(values: Values, robot: DisplayedRobot, ranges: Any, on_request: An
     Serve the page of a robot.
 
     Raises:
-        ConfigError: the address is not this machine's, or the port is taken.
+        ConfigError: the address is not an address of this machine, or the port is taken.
     """
     from velora_ros.nodes.view.page import Page  # noqa: PLC0415 - viser may be missing
     from velora_ros.nodes.view.page_server import PageServer  # noqa: PLC0415

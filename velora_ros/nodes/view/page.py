@@ -1,7 +1,7 @@
 """
-The page: the robot in 3D, its status, and its controls. It uses viser and is independent of ROS.
+The page: the robot in 3D, its status, and its controls. It uses viser, but not ROS.
 
-Requests are passed on as objects of :mod:`velora_ros.nodes.view.requests_from_page`, from viser's own thread.
+The page passes on each request as an object of :mod:`velora_ros.nodes.view.requests_from_page`, in viser's thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,9 +37,9 @@ class Page:
     The page of one robot.
 
     Args:
-        server: serves it.
+        server: serves the page.
         robot: the robot.
-        ranges: lowest and highest speed of each slider.
+        ranges: lowest and highest speed of each slider [m/s, m/s, rad/s].
         on_request: called with every request.
         follow: whether the camera follows the robot.
     """
@@ -61,7 +61,7 @@ class Page:
         self._size = float(robot.model.stat.extent)
         self._status = gui.add_html('')
         stop = gui.add_button(
-            'Emergency stop', color='red', hint='Latches a fault; the robot gets its fallback command.'
+            'Emergency stop', color='red', hint='Latches a fault; policy_node sends the fallback command.'
         )
         self._call_on(stop.on_click, Stop)
         self._groups = {node: self._add_buttons(node) for node in ('controller', 'simulator')}
@@ -73,20 +73,20 @@ class Page:
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return self._server.url
 
     @property
     def is_open(self) -> bool:
-        """Whether a page is open."""
+        """Whether a browser has the page open."""
         return bool(self._server.get_clients())
 
     def draw(self, data: Any) -> None:
-        """Show the robot in the state ``mjData``."""
+        """Show the robot in the state ``data``, an ``MjData``."""
         self._scene.update_from_mjdata(data)
 
     def draw_scan(self, points: npt.NDArray[np.float64]) -> None:
-        """Show the points hit by a laser scanner, shape (hits, 3) in the world [m]."""
+        """Show the points that a laser scanner hits, shape (hits, 3), in the world [m]."""
         shown = points.astype(np.float32)
         if self._points is None:
             size = 0.01 * self._size
@@ -97,12 +97,12 @@ class Page:
             self._points.points = shown
 
     def say(self, status: str) -> None:
-        """Show the status, which is HTML."""
+        """Show the status of the policy and the simulation, given as HTML."""
         if status != self._status.content:
             self._status.content = status
 
     def answer(self, text: str) -> None:
-        """Show the response to the last request, which is HTML."""
+        """Show the response to the last request, given as HTML."""
         self._answer.content = f'<div style="font-size:0.8em;padding:0 0.8em">{text}</div>'
 
     def show_buttons(self, available: Sequence[Button]) -> None:
@@ -114,28 +114,28 @@ class Page:
             group.visible = bool(labels)
 
     def show_hands(self, *, drive: bool, goal: bool) -> None:
-        """Show the sliders if velocities have a subscriber, and the goal if goals have one."""
+        """Show the sliders if ``drive``, because cmd_vel has a subscriber, and the goal if ``goal``, for goal_pose."""
         self._drive.visible = drive
         self._goal_folder.visible = self._gizmo.visible = self._marker.visible = goal
 
     def take_hands_off(self) -> None:
-        """Set the sliders back to zero."""
+        """Set the sliders to zero."""
         for slider in self._sliders:
             slider.value = 0.0
 
     def move_goal(self, place: Place) -> None:
-        """Show the goal at its position."""
+        """Show the goal at a position x, y, z [m]."""
         self._gizmo.position = self._marker.position = np.array(place)
         self._place.value = place
 
     def show_hidden(self, trace: HiddenTrace) -> None:
-        """Show the hidden state."""
+        """Show the picture of the newest hidden states."""
         if (picture := trace.picture()) is not None:
             self._hidden.image = picture
             self._hidden.visible, self._no_hidden.visible = True, False
 
     def show_commands(self, trace: CommandTrace) -> None:
-        """Show the commands."""
+        """Show the curves of the newest commands."""
         if not trace.names:
             return
         if self._curves is None or self._curve_names != trace.names:
@@ -150,7 +150,11 @@ class Page:
     # --- widgets ----------------------------------------------------------------------------------------------------
 
     def _call_on(self, listen: Callable[[Any], Any], request: Callable[[], Request | None]) -> None:
-        """Pass a request on when a user, not this program, changes a widget; in viser's thread, so in order."""
+        """
+        Pass on a request when a user, not this program, changes a widget.
+
+        It is async, so it runs in viser's event loop, which keeps the requests in order.
+        """
 
         async def on_event(event: Any) -> None:
             if event.client_id is not None and (asked := request()) is not None:
@@ -176,7 +180,7 @@ class Page:
             ]
             for slider in self._sliders:
                 self._call_on(slider.on_update, lambda: Drive(*(one.value for one in self._sliders)))
-            let_go = gui.add_button('Let go', hint='The robot stands still, and nothing more is published.')
+            let_go = gui.add_button('Let go', hint='Sends zero velocity, and then stops publishing.')
             self._call_on(let_go.on_click, LetGo)
 
     def _add_goal(self, place: npt.NDArray[np.float64]) -> None:
@@ -184,7 +188,7 @@ class Page:
         self._goal_folder = gui.add_folder('Goal (goal_pose)', visible=False)
         with self._goal_folder:
             self._place: Any = gui.add_vector3('place [m]', tuple(place.tolist()), step=0.01)
-            let_go = gui.add_button('Let go', hint='Nothing more is published.')
+            let_go = gui.add_button('Let go', hint='Stops publishing the goal.')
             self._call_on(let_go.on_click, LetGo)
         self._gizmo = scene.add_transform_controls(
             GOAL, scale=0.12 * self._size, disable_rotations=True, position=place, visible=False

@@ -1,4 +1,4 @@
-"""Addresses of the page: whether one can be opened, who can reach it, and which pages may connect to it."""
+"""Checks the address of the page: whether it can be opened, who can reach it, and which web pages may connect."""
 
 import errno
 import ipaddress
@@ -15,10 +15,11 @@ def is_own_page(origin: str | None, host: str) -> bool:
     Return whether a browser's connection comes from a page of this server.
 
     Args:
-        origin: the request's Origin, from which the page was loaded; None: the request does not come from a browser.
-        host: the request's Host, as the browser sees the server. A name other than this machine's or localhost is
-            refused, because a foreign page may let it resolve to this machine (DNS rebinding); an address cannot be
-            rebound.
+        origin: the header Origin: the server from which the web page was loaded; None if the request does not come from
+            a browser.
+        host: the header Host: the server's name or address in the browser. A name other than localhost and the name of
+            this machine is refused, because a foreign web page may make it resolve to this machine (DNS rebinding); an
+            address cannot be rebound.
     """
     return origin is None or (urlsplit(origin).netloc == host and _cannot_be_rebound(host))
 
@@ -44,10 +45,10 @@ def is_local(host: str) -> bool:
 
 def check_free(host: str, port: int) -> None:
     """
-    Check that a server can be opened; viser would try the next thousand ports, or wait forever.
+    Check that a server can be opened at an address; viser itself would try the next thousand ports, or wait forever.
 
     Raises:
-        ConfigError: it cannot; the message says why.
+        ConfigError: no server can be opened; the message says why.
     """
     try:
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -55,22 +56,24 @@ def check_free(host: str, port: int) -> None:
             pass
     except PermissionError as error:
         raise ConfigError(
-            f"parameter 'port' is {port}, which only root may open; give one of 1024 to 65535."
+            f"parameter 'port' is {port}, which only root may open; give a port from 1024 to 65535."
         ) from error
     except socket.gaierror as error:
-        raise ConfigError(f"parameter 'host' is '{host}', which has no address; give 127.0.0.1 or 0.0.0.0.") from error
+        raise ConfigError(
+            f"parameter 'host' is '{host}', which has no address; give 127.0.0.1, 0.0.0.0 or this machine's address."
+        ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise taken(host, port) from error
         raise ConfigError(
-            f"parameter 'host' is '{host}', at which no page can be served ({error.strerror or error}); give "
-            '127.0.0.1, 0.0.0.0 or an address of this machine.'
+            f"parameter 'host' is '{host}', where no page can be served ({error.strerror or error}); give 127.0.0.1, "
+            '0.0.0.0 or an address of this machine.'
         ) from error
 
 
 def taken(host: str, port: int) -> ConfigError:
     """Return the error for a port that another program uses."""
     return ConfigError(
-        f"the port {port} of '{host}' is taken by another program, perhaps another page; give view_node another one, "
-        'with the parameter port.'
+        f"parameter 'port' is {port}, but another program, perhaps another view_node, uses this port of '{host}'; "
+        'give another port.'
     )

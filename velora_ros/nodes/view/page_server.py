@@ -1,9 +1,9 @@
 """
-The web server of the page: viser's, restricted to this machine and to pages that it served itself.
+The web server of the page: viser's server, which accepts connections only from web pages that it served itself.
 
-viser would open the page to everyone if a browser asks it to ("share"), and would accept a connection from any web page
-that is open in the same browser. Anyone who is connected can drive the robot, so neither is allowed here. viser's
-private API is used only in this file.
+viser itself makes the page public if a browser requests it ("share"), and accepts a connection from any web page that
+is open in the same browser. Every connection can drive the robot, so this class allows neither. viser's private API is
+used only in this file.
 """
 
 import atexit
@@ -20,7 +20,7 @@ _REFUSED = 1008  # "policy violation", RFC 6455
 
 class PageServer(viser.ViserServer):
     """
-    A ViserServer at one address.
+    A ViserServer at exactly one address.
 
     Args:
         host: the address, or a name that resolves to one.
@@ -28,18 +28,18 @@ class PageServer(viser.ViserServer):
         label: the title of the page's panel.
 
     Raises:
-        ConfigError: the address is not this machine's, or the port is taken or not allowed.
+        ConfigError: the address is not an address of this machine, or the port is taken or not allowed.
     """
 
     def __init__(self, host: str, port: int, label: str) -> None:
         check_free(host, port)
         with contextlib.redirect_stdout(io.StringIO()):  # viser prints a box with links
             super().__init__(host=host, port=port, label=label, verbose=False)
-        if self.get_port() != port:  # another program took it in between; viser then tries the next ports
+        if self.get_port() != port:  # another program has just taken the port, so viser used another one
             self.stop()
             raise taken(host, port)
         self._websock_server.on_client_connect(self._refuse_foreign_pages)
-        self._websock_server.disconnect_all_clients()  # a browser that connected earlier connects again, and is checked
+        self._websock_server.disconnect_all_clients()  # an earlier browser connects again, and is then checked
 
     @property
     def _event_loop(self) -> Any:
@@ -52,23 +52,23 @@ class PageServer(viser.ViserServer):
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return f'http://{f"[{self.get_host()}]" if ":" in self.get_host() else self.get_host()}:{self.get_port()}'
 
     def request_share_url(self, verbose: bool = True) -> str | None:
-        """Refuse to open the page to other machines."""
+        """Return None: viser's public URL, which would open the page to everyone, is not requested."""
         return None
 
     def stop(self) -> None:
-        """Stop serving within a second; viser's own method waits for browsers that do not respond."""
+        """Stop serving within a second; viser's own method would wait for browsers that do not respond."""
         atexit.unregister(self.stop)
         with contextlib.redirect_stdout(io.StringIO()):
             self._websock_server.stop()
         self._thread_executor.shutdown(wait=False)
 
     async def _refuse_foreign_pages(self, client: Any) -> None:
-        """Close a connection that was opened by a web page of another origin, before anything is read from it."""
+        """Close a connection from a web page of another server before anything is read from it."""
         connection = self._websock_server._live_connections[client.client_id]
         request = connection.request
         if request is None or not is_own_page(request.headers.get('Origin'), request.headers.get('Host', '')):
-            await connection.close(_REFUSED, 'the page was served by another server')
+            await connection.close(_REFUSED, 'the web page was served by another server')

@@ -1,4 +1,4 @@
-"""The requests from the page, and their messages."""
+"""The requests that the page can make, and the messages that carry them out."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Button:
     A button that calls a service.
 
     Args:
-        label: its text.
+        label: the text on the button.
         node: the parameter that names the node with the service, ``controller`` or ``simulator``.
         service: the service's name below that node.
         type: the service's full type.
         value: the value of a SetBool; None for a Trigger.
-        hint: its effect, in one sentence.
+        hint: the effect of the button, in one sentence.
     """
 
     label: str
@@ -45,7 +45,7 @@ BUTTONS = (
     Button('Reset', 'simulator', 'reset', TRIGGER, None, 'The episode ends and the robot is reset.'),
     Button('Push', 'simulator', 'push', TRIGGER, None, 'The simulated robot is pushed.'),
 )
-"""The buttons in their order; one whose service does not exist is not shown."""
+"""The buttons in their order on the page; a button whose service does not exist is hidden."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Drive:
-    """A slider was moved: forward, to the left [m/s] and about the vertical [rad/s]."""
+    """A slider was moved: the speeds forward and to the left [m/s], and about the vertical axis [rad/s]."""
 
     x: float
     y: float
@@ -80,7 +80,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class LetGo:
-    """The button "Let go" was pressed: nothing more is published."""
+    """The button "Let go" was pressed: the page stops publishing velocities and goals."""
 
 
 Request = Press | Stop | Drive | Goal | LetGo
@@ -95,7 +95,7 @@ def within(request: Drive, ranges: Ranges) -> Drive | None:
 
 
 def to_velocity(request: Drive, kind: str, stamp: Any, frame_id: str) -> Any:
-    """Return speeds as a Twist, or as a TwistStamped with this stamp and frame; ``kind`` is the full type."""
+    """Return the speeds as a Twist, or as a TwistStamped with a stamp and a frame; ``kind`` is the full type."""
     message = interface_class(kind)()
     twist = message
     if kind == TWIST_STAMPED:

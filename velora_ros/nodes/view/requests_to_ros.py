@@ -1,4 +1,4 @@
-"""Carries out requests from the page: ordinary messages and service calls."""
+"""Carries out the requests from the page, by publishing messages and calling services."""
 
 import html
 from collections.abc import Callable
@@ -33,30 +33,31 @@ VELOCITY, PLACE, STOP = 'cmd_vel', 'goal_pose', 'emergency_stop'
 _TYPES = {VELOCITY: (TWIST, TWIST_STAMPED), PLACE: (POSE, POINT)}
 BASE_FRAME = 'base_link'
 STILL, ZEROS = Drive(0.0, 0.0, 0.0), 5
-"""How often zero is published at the end, because the last message is lost when its publisher is destroyed."""
+"""Zero is published several times, because the last message is lost when its publisher is destroyed."""
 ARRIVES = Duration(seconds=0.2)
-"""Time for reliable subscribers to receive the last velocity when the node ends [s]."""
+"""Longest wait for reliable subscribers to acknowledge the last velocity when the node ends."""
 
 
 class RequestSender:
     """
-    Publishes messages and calls services, as the page requests.
+    Publishes messages and calls services on request of the page.
 
-    Velocities are repeated until "let go", because a robot treats an old one as zero; goals too, because a subscriber
-    may be new. Publishers of both are made at the first request; until then this page does not appear as a source.
+    Velocities are repeated until "Let go" is pressed, because a robot treats an old velocity as zero. Goals are
+    repeated for new subscribers. The publishers are created at the first request; until then, the node is not a
+    publisher of these topics.
 
     Args:
         node: view_node.
-        values: its parameters.
-        ranges: lowest and highest speed of each slider.
-        answer: shows the response to a request, which is HTML.
+        values: the node's parameters.
+        ranges: lowest and highest speed of each slider [m/s, m/s, rad/s].
+        answer: shows the response to a request, given as HTML.
     """
 
     def __init__(self, node: Node, values: Values, ranges: Ranges, answer: Callable[[str], None]) -> None:
         self._node, self._ranges, self._answer = node, ranges, answer
         self.goal_frame = BASE_FRAME
         """The frame of the goals that are published."""
-        # A transient-local subscription gets nothing from a volatile publisher; policy_node has both kinds.
+        # A volatile publisher does not match a transient-local subscription; policy_node has both kinds.
         unreported = PublisherEventCallbacks(incompatible_qos=lambda event: None)
         self._stop = create_publisher(node, OWNER, STOP, events=unreported)
         self._clients = {
@@ -83,14 +84,14 @@ class RequestSender:
         return [button for button in BUTTONS if self._client(button).service_is_ready()]
 
     def type_for(self, topic: str) -> str:
-        """Return the type in which ``cmd_vel`` or ``goal_pose`` is subscribed; '' if it is not."""
+        """Return the type with which another node subscribes to ``cmd_vel`` or ``goal_pose``; '' if no node does."""
         ends = self._node.get_subscriptions_info_by_topic(self._node.resolve_topic_name(topic))
         own = (self._node.get_name(), self._node.get_namespace())
         taken = {end.topic_type for end in ends if (end.node_name, end.node_namespace) != own}
         return next((kind for kind in _TYPES[topic] if kind in taken), '')
 
     def carry_out(self, request: Request) -> None:
-        """Carry out a request."""
+        """Publish the message or call the service that a request from the page needs."""
         if isinstance(request, Press):
             self._call(request.button)
         elif isinstance(request, Drive):
@@ -105,7 +106,7 @@ class RequestSender:
             self._stop_robot()
 
     def repeat_velocity(self) -> None:
-        """Publish the velocity again, or zero after "let go"; call it ten times a second."""
+        """Publish the velocity again, or zero after "Let go" was pressed; call this ten times a second."""
         if self._drive is not None:
             self._publish_velocity(self._drive)
         elif self._zeros:
@@ -115,13 +116,13 @@ class RequestSender:
                 self._destroy(VELOCITY)
 
     def repeat_goal(self) -> None:
-        """Publish the goal again; call it twice a second."""
+        """Publish the goal again; call this twice a second."""
         if self._goal is not None and (publisher := self._publisher(PLACE)) is not None:
             kind, channel = publisher
             channel.publish(to_goal(self._goal, kind, self._now(), self.goal_frame))
 
     def let_go(self) -> None:
-        """Publish zero velocity for half a second if any other was published before, then nothing more."""
+        """Stop publishing goals and velocities; zero velocity follows for half a second if one was published before."""
         if self._drive is not None:
             self._drive, self._zeros = None, ZEROS
             self.repeat_velocity()
@@ -129,15 +130,15 @@ class RequestSender:
         self._destroy(PLACE)
 
     def close(self) -> None:
-        """Stop commanding, and wait a moment until the velocity of zero has arrived."""
+        """Stop publishing, and wait for up to :data:`ARRIVES` until the zero velocity has arrived."""
         self.let_go()
         if VELOCITY in self._publishers:
             self._publishers[VELOCITY][1].wait_for_all_acked(ARRIVES)
 
-    # --- the ends ---------------------------------------------------------------------------------------------------
+    # --- publishers and services ------------------------------------------------------------------------------------
 
     def _publisher(self, topic: str) -> tuple[str, Any] | None:
-        """Return type and publisher of a topic, in the subscribed type; None if there is no subscriber."""
+        """Return the subscribed type of a topic and its publisher; None if the topic has no subscriber."""
         kind = self.type_for(topic) or (self._publishers[topic][0] if topic in self._publishers else '')
         if not kind:
             return None

@@ -1,4 +1,4 @@
-"""Computes the pose of every body from joint positions and the pose of the base, without any physics."""
+"""Computes the pose of every body from the joint positions and the pose of the base; nothing is simulated."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 
 class RobotPose:
     """
-    The pose of the displayed robot, as far as it is known; unknown parts stay as at the start.
+    The pose of the displayed robot; joints whose position is not known yet stay at their start position.
 
     Values that are not finite, unknown joints and invalid quaternions (zero, NaN or infinite) change nothing.
 
@@ -28,7 +28,7 @@ class RobotPose:
     def __init__(self, robot: DisplayedRobot) -> None:
         self._model = model = robot.model
         self.data: Any = mujoco.MjData(model)
-        """Positions of the joints, and poses of the bodies as of the last :meth:`update`."""
+        """The MjData with the positions of the joints, and the poses of the bodies as of the last :meth:`update`."""
         self.data.qpos[:] = robot.start
         kinds, addresses = model.jnt_type, model.jnt_qposadr
         named = ((model.joint(index).name, index) for index in range(model.njnt) if int(kinds[index]) in _SINGLE_AXIS)
@@ -44,7 +44,7 @@ class RobotPose:
         return self._base is not None
 
     def set_joints(self, names: Sequence[str], positions: Sequence[float]) -> None:
-        """Set joints by name [rad or m]; without positions nothing changes."""
+        """Set the positions of joints by name [rad or m]; an empty ``positions`` changes nothing."""
         for name, position in zip(names, positions, strict=False):
             place = self._place.get(name)
             if place is not None and np.isfinite(position):
@@ -65,15 +65,16 @@ class RobotPose:
             self.data.qpos[self._base + 3 : self._base + 7] = quaternion / length
 
     def update(self) -> None:
-        """Compute the poses of all bodies."""
+        """Compute the poses of all bodies from the joint positions and the pose of the base."""
         mujoco.mj_kinematics(self._model, self.data)
 
     def place_of(self, frame: str) -> tuple[Array, Array]:
         """
-        Return a frame's origin in the world, shape (3,) [m], and its axes, shape (3, 3), as of the last update.
+        Return a frame's origin in the world, shape (3,) [m], and its axes, the columns of a rotation matrix (3, 3).
 
         Args:
-            frame: the name of a site or body; for any other name the base's frame, or the world's if there is no base.
+            frame: the name of a site or body; any other name means the frame of the base, or the world if there is no
+                base.
         """
         for kind, positions, axes in (
             (mujoco.mjtObj.mjOBJ_SITE, self.data.site_xpos, self.data.site_xmat),

@@ -1,4 +1,4 @@
-"""The status of policy and simulation on the page, as HTML made from their diagnostics."""
+"""Makes the status of the policy and the simulation, as HTML for the page, from their diagnostics."""
 
 import html
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 _COLOURS = {'ok': '#2b8a3e', 'warn': '#e67700', 'error': '#c92a2a'}
 _LEVELS = ('ok', 'warn', 'error', 'error')  # indexed by the level of a DiagnosticStatus; the last one is STALE
 SILENT_S = 3.0
-"""Diagnostics arrive once a second; after this time without any, a node counts as gone [s]."""
+"""Time without diagnostics after which the page shows that a node may have ended [s]; normal is one per second."""
 
 
 @dataclass
@@ -20,9 +20,9 @@ class NodeState:
     Args:
         name: the node's name.
         level: ``ok``, ``warn`` or ``error``.
-        text: its state.
-        values: the values of its diagnostics.
-        heard: time of its last diagnostics [s].
+        text: the node's state and reason.
+        values: the values in the node's last diagnostics.
+        heard: the time of the node's last diagnostics [s].
     """
 
     name: str
@@ -32,7 +32,7 @@ class NodeState:
     heard: float = float('-inf')
 
     def read(self, status: Any, now: float, *, values: bool = True) -> None:
-        """Store a DiagnosticStatus; those of the status topic have no values."""
+        """Store a DiagnosticStatus received at ``now`` [s]; if ``values`` is False, keep the earlier values."""
         self.level, self.text = level_of(status.level), status.message
         if values:
             self.values = {pair.key: pair.value for pair in status.values}
@@ -44,19 +44,19 @@ class NodeState:
 
 
 def level_of(level: Any) -> str:
-    """Return the level of a DiagnosticStatus as a word; rclpy has it as a byte."""
+    """Return the level of a DiagnosticStatus, which is a byte in rclpy, as ``ok``, ``warn`` or ``error``."""
     number = level[0] if isinstance(level, bytes) else int(level)
     return _LEVELS[min(number, len(_LEVELS) - 1)]
 
 
 def status_html(controller: NodeState, simulator: NodeState | None, command: str, now: float) -> str:
     """
-    Return the text at the top of the page.
+    Return the status at the top of the page, as HTML.
 
     Args:
-        controller: the commanding node.
-        simulator: the simulating node; None if there is none.
-        command: the robot's command, such as its velocity; '' if it is not known.
+        controller: the last report of the commanding node.
+        simulator: the last report of the simulating node; None if there is none.
+        command: the robot's velocity command as text; '' if it is not known.
         now: the current time [s].
     """
     lines = [_line(controller, _policy(controller.values), now)]

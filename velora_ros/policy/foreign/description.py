@@ -1,8 +1,8 @@
 """
-The description of a foreign policy: what the network reads and commands, as YAML beside the ONNX file.
+The description of a foreign policy: what the network reads and commands, as a YAML file in the folder of the model.
 
-``walk.yaml`` describes ``walk.onnx``. It takes precedence over the model's own metadata. Null marks an unknown value;
-the policy cannot run until it is filled in. ``docs/bring-your-policy.md`` explains every field.
+``walk.yaml`` describes ``walk.onnx``, and takes precedence over the model's own metadata. Null marks an unknown value;
+the policy cannot run until a value replaces it. ``docs/bring-your-policy.md`` explains every field.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.spec.json_fields import from_json
 
 LARGEST_DESCRIPTION = 2**16
-"""Bytes; one of 30 joints has 5 kB."""
+"""Maximum size of a description in bytes; a description with 30 joints has 5 kB."""
 _MOST_BRACKETS = 500  # the time to read nested brackets grows with their square
 MOST_FRAMES = 1000
-"""Longest history of a term."""
+"""Maximum number of frames in the history of a term."""
 _LONGEST_ERROR = 600
 
 
@@ -29,22 +29,22 @@ class Term:
     One term of the observation, in the network's order.
 
     Args:
-        term: its name, such as ``base_ang_vel`` or ``joint_pos``.
+        term: the name of the term, such as ``base_ang_vel`` or ``joint_pos``.
         scale: factor of the values, one for all or one for each.
-        history: number of frames that the network reads, the oldest first; 1: only the newest.
+        history: number of frames that the network reads, the oldest first; 1 for only the newest.
         clip: lowest and highest value before the scale.
-        joints: names of the joints of a joint term; empty: all joints.
-        default: the values that are subtracted, one for all or one for each; empty: the default positions for positions
-            of joints, otherwise 0.
-        topic: the topic from which it is read; empty: the usual one for this term.
+        joints: names of the joints of a joint term; empty for all joints.
+        default: the values that are subtracted, one for all or one for each; if empty, the default positions for
+            positions of joints, otherwise 0.
+        topic: the topic from which the term is read; if empty, the usual topic of this term.
         type: message type of the topic.
         fields: fields of the message, one for each value.
         size: number of values of a Float64MultiArray, in place of ``fields``.
         stride: for a clock, the duration of a stride [s]; its sine and cosine are read.
-        still_below: for a clock, sine and cosine are zero while no entry of the command is above this; 0: it always
-            runs.
-        low: for a command, its lowest values in training; it is clipped to them.
-        high: for a command, its highest values in training; it is clipped to them.
+        still_below: for a clock, the command below which sine and cosine are zero (largest absolute value of its
+            entries); with 0, the clock always runs.
+        low: for a command, the lowest values in training, to which the command is clipped.
+        high: for a command, the highest values in training, to which the command is clipped.
     """
 
     term: str
@@ -66,18 +66,18 @@ class Term:
 @dataclass(frozen=True)
 class Actions:
     """
-    What the network commands: ``scale * output + offset``, within ``low`` and ``high``.
+    What the network commands: ``scale * output + offset``, clipped to ``low`` and ``high``.
 
     Args:
-        joints: joint of each action; empty: all joints.
+        joints: joint of each action; empty for all joints.
         scale: SI value of one unit of each output, one for all or one for each.
-        offset: SI value of each output at zero; empty: the default positions for positions, otherwise 0.
-        low: lowest value that may be sent, for positions the joint's limit [SI unit].
+        offset: SI value of each output at zero; if empty, the default positions for positions, otherwise 0.
+        low: lowest value that may be sent [SI unit]; for positions, the joint's limit.
         high: highest value that may be sent [SI unit].
-        clip: lowest and highest output of the network in training, in its own unit; empty: none.
+        clip: lowest and highest output of the network in training, in its own unit; empty if outputs are not clipped.
         interface: ``position``, ``velocity`` or ``effort``.
         type: message type of the command.
-        fields: fields of the actions in a message that does not contain joints, such as ``linear.x``.
+        fields: field of each action in a message without joints, such as ``linear.x``.
         stiffness: stiffness of the position servos in training [N*m/rad or N/m].
         damping: damping of the position servos in training [N*m*s/rad or N*s/m].
         effort_limit: largest effort of each joint in training [N*m or N].
@@ -100,11 +100,11 @@ class Actions:
 @dataclass(frozen=True)
 class State:
     """
-    A hidden state that the names of the tensors do not show.
+    A hidden state that cannot be found by the names of the tensors.
 
     Args:
-        input: name of the input.
-        output: name of the output that is its next value.
+        input: name of the input that reads the hidden state.
+        output: name of the output that is the next hidden state.
     """
 
     input: str
@@ -114,12 +114,12 @@ class State:
 @dataclass(frozen=True)
 class Tensors:
     """
-    The roles of inputs and outputs whose names do not show them.
+    The names of inputs and outputs whose roles cannot be found by their names; ``''`` for all others.
 
     Args:
-        observation: the input that takes the observation.
+        observation: the input that reads the observation.
         action: the output that is the action.
-        dt: the input that takes the elapsed time [s].
+        dt: the input that reads the elapsed time [s].
         states: the hidden states.
     """
 
@@ -132,13 +132,13 @@ class Tensors:
 @dataclass(frozen=True)
 class Description:
     """
-    Everything that a foreign policy needs besides its network.
+    Everything that a foreign policy needs in addition to its network.
 
     Args:
-        period: time between two steps of the network in training [s]; 0: not known.
-        dt_range: shortest and longest time between two steps in training [s]; empty: always the period.
-        joints: names of the joints, in the order used in joint terms.
-        sliding_joints: the prismatic ones among them, in metres; the others are revolute, in radians.
+        period: time between two steps of the network in training [s]; 0 if not known.
+        dt_range: shortest and longest time between two steps in training [s]; if empty, both are the period.
+        joints: names of the joints, in the order of the joint terms.
+        sliding_joints: the prismatic joints, in metres; all others are revolute, in radians.
         default_positions: position of each joint at the start [rad or m].
         observations: the terms of the observation.
         actions: the meaning of the outputs.
@@ -155,7 +155,7 @@ class Description:
     tensors: Tensors = Tensors()
 
     def over(self, base: 'Description') -> 'Description':
-        """Return this description, completed with the fields that only ``base`` has."""
+        """Return this description; fields that are empty here are taken from ``base``."""
         merged = _over(self, base)
         same = [one.term for one in self.observations] == [one.term for one in base.observations]
         terms = zip(self.observations, base.observations, strict=same) if same else ()
@@ -170,17 +170,17 @@ _Part = TypeVar('_Part', Description, Actions, Tensors, Term)
 
 
 def _over(own: _Part, base: _Part) -> _Part:
-    """Return a dataclass whose empty fields are taken from another one."""
+    """Return a copy of ``own`` whose empty fields are taken from ``base``."""
     return replace(own, **{one.name: getattr(own, one.name) or getattr(base, one.name) for one in fields(own)})
 
 
 def load_description(path: Path) -> Description:
     """
-    Read a description.
+    Read a description file.
 
     Raises:
-        PolicyFileError: it is not valid; the message names the field.
-        OSError: it cannot be read.
+        PolicyFileError: the description is invalid; the error names the field.
+        OSError: the file cannot be read.
     """
     with path.open('rb') as file:
         data = file.read(LARGEST_DESCRIPTION + 1)
@@ -195,20 +195,20 @@ def parse_description(data: bytes) -> Description:
     Return the description in the bytes of a YAML file.
 
     Raises:
-        PolicyFileError: it is not valid.
+        PolicyFileError: the description is invalid; the error names the field.
     """
     if len(data) > LARGEST_DESCRIPTION:
-        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, the limit; shorten it.')
+        raise PolicyFileError(f'it has more than {LARGEST_DESCRIPTION} bytes; shorten it.')
     if (count := data.count(b'[') + data.count(b'{')) > _MOST_BRACKETS:
         raise PolicyFileError(f'it has {count} opening brackets; write at most {_MOST_BRACKETS}.')
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, yaml.SafeLoader)):
-            raise PolicyFileError("it has an alias ('*name'); write the value out.")
+            raise PolicyFileError("it has an alias ('*name'); write the value itself.")
         content = yaml.safe_load(data)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
         raise PolicyFileError(f'it is not YAML ({_short(error)}); correct it.') from error
     if not isinstance(content, dict):
-        raise PolicyFileError("it is not a description; 'velora_ros deploy' drafts one.")
+        raise PolicyFileError("it is not a mapping of fields; 'velora_ros deploy' drafts a description.")
     try:
         found: Description = from_json(Description, _prepared(content), 'it')
     except (SpecError, TypeError, RecursionError, OverflowError) as error:
@@ -222,12 +222,12 @@ _LISTS = {
 
 
 def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a mapping without null entries, with single numbers as lists, and with terms in place of their names."""
+    """Return a mapping for ``from_json``: without nulls, with lists for single numbers, with terms for their names."""
     found: dict[str, Any] = {}
     for key, value in content.items():
         if value is None or not isinstance(key, str):
             if value is not None:
-                raise SpecError(f'a field has the name {_short(key)}; names must be text.')
+                raise SpecError(f'a field has the name {_short(key)}; the name of a field must be text.')
             continue
         if key in _LISTS and isinstance(value, int | float):
             found[key] = [value]
@@ -235,7 +235,7 @@ def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
             found[key] = [{'term': one} if isinstance(one, str) else _prepared_or_same(one) for one in value]
         elif isinstance(value, list) and any(one is None for one in value):
             if set(map(type, value)) != {type(None)}:
-                raise SpecError(f"'{key}' has both values and null; fill in every value, or none.")
+                raise SpecError(f"'{key}' has both values and nulls; replace every null by a value, or omit '{key}'.")
         else:
             found[key] = _prepared_or_same(value)
     return found

@@ -1,4 +1,4 @@
-"""Drafts the description of a model or bundle from its own content and a robot file, with null for the rest."""
+"""Drafts the description of a model or bundle from its own content and a robot file, with null for unknown values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,13 +40,13 @@ observations: null  # in the network's order, {count} numbers in all; for exampl
 
 class JointLimits(NamedTuple):
     """
-    What a robot file says about a joint.
+    The limits of a joint in a robot file.
 
     Args:
-        low: lowest position; None if it has none.
-        high: highest position.
-        effort: largest effort; None if it is not known.
-        slides: whether it is prismatic, in metres.
+        low: lowest position [rad or m]; None if there is no limit.
+        high: highest position [rad or m]; None if there is no limit.
+        effort: largest effort [N m or N]; None if it is not known.
+        slides: whether the joint is prismatic, in metres.
     """
 
     low: float | None
@@ -62,7 +62,7 @@ def draft(name: str, model: 'onnx.ModelProto', robot: Mapping[str, JointLimits] 
     Args:
         name: name of the model's file.
         model: the model.
-        robot: the robot's joints, in the robot's order; None: unknown.
+        robot: the limits of the robot's joints by name, in the robot's order; None if not known.
 
     Raises:
         PolicyFileError: the metadata is damaged, or the robot lacks a joint of the policy.
@@ -87,8 +87,8 @@ def draft_bundle(name: str, said: Description, robot: Mapping[str, JointLimits] 
 
     Args:
         name: name of the bundle's YAML file.
-        said: what the bundle says.
-        robot: the robot's joints; None: not known.
+        said: the description that the bundle itself contains.
+        robot: the limits of the robot's joints by name; None if not known.
 
     Raises:
         PolicyFileError: the robot lacks a joint of the policy.
@@ -119,7 +119,7 @@ def _check_joints(joints: Sequence[str], robot: Mapping[str, JointLimits] | None
 
 
 def _roles(model: 'onnx.ModelProto') -> tuple[Roles | None, str]:
-    """Return the roles of the tensors, or why they are not clear."""
+    """Return (roles, '') of the model's tensors, or (None, reason) if the roles are not clear."""
     try:
         return find_roles(model), ''
     except PolicyFileError as error:
@@ -165,7 +165,7 @@ def _observations(terms: Sequence[Term], roles: Roles | None) -> str:
 
 
 def _actions(said: Description, joints: Sequence[str], robot: Mapping[str, JointLimits], roles: Roles | None) -> str:
-    """Return the part of the actions; what is sent is ``scale * output + default position`` within the limits."""
+    """Return the part ``actions`` of the description."""
     count = roles.action.size if roles else 0
     fits = count == len(joints) or not count
     own = [robot[joint] for joint in joints if joint in robot] if fits else []
@@ -202,12 +202,12 @@ def _tensors(model: 'onnx.ModelProto', trouble: str) -> str:
 
 
 def _one(values: Sequence[float]) -> Any:
-    """Return one number if all are equal, otherwise all of them."""
+    """Return a single number if all values are equal, otherwise the list of values."""
     return values[0] if len(set(values)) == 1 else list(values)
 
 
 def _flow(value: Any) -> str:
-    """Return a value as YAML in one line."""
+    """Return a value as YAML on one line."""
     if value is None:
         return 'null'
     plain = list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""A foreign policy: the model and the description beside it, as :class:`velora_ros.policy.PolicyFile` is for ours."""
+"""Reads a foreign policy: the model and its description; :class:`OnnxFile` has the role of ``PolicyFile``."""
 
 import hashlib
 import os
@@ -29,19 +29,22 @@ class OnnxFile:
     An ONNX model that is a policy.
 
     Args:
-        name: name of the file.
+        name: name of the model's file.
         spec: observations, actions and contract.
         model: the bytes of the model.
-        roles: the roles of its inputs and outputs.
-        dt_range: shortest and longest elapsed time that the network is given [s].
+        roles: the roles of the model's inputs and outputs.
+        dt_range: shortest and longest elapsed time in training [s], to which the network's input is clamped.
         widths: number of entries of each term of the observation.
         history: number of frames that the network reads of each term.
         terms: name of each term.
-        input_low: lowest value of each entry, after its scale; empty: none is clipped.
-        input_high: highest value of each entry.
-        action_clip: lowest and highest output of the network; None: any.
-        start: start values of the hidden state; empty: all are zero.
+        input_low: lower limit to which each entry is clipped, after its scale; empty if entries are not clipped.
+        input_high: upper limit to which each entry is clipped, after its scale; empty if entries are not clipped.
+        action_clip: lowest and highest output of the network, to which outputs are clipped; None if they are not.
+        start: start values of the hidden state; empty if all are zero.
         digest: SHA-256 over model and description, in hex.
+        environment: None, because the training environment is not known.
+        provenance: empty, because it is not known how the policy was trained.
+        converted_units: empty, because no unit is converted.
     """
 
     name: str
@@ -63,7 +66,7 @@ class OnnxFile:
 
     @property
     def cell(self) -> str:
-        """The engine's name, for messages."""
+        """``onnx``, the name of the engine, in place of a cell."""
         return 'onnx'
 
     @property
@@ -73,28 +76,29 @@ class OnnxFile:
 
     @property
     def described_terms(self) -> str:
-        """The terms with their numbers of entries and frames, in words."""
+        """The terms with their numbers of entries and frames, such as ``joint_pos 12 x 3``."""
         each = zip(self.terms, self.widths, self.history, strict=True)
         return ', '.join(f'{term} {width}{f" x {frames}" if frames > 1 else ""}' for term, width, frames in each)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'OnnxFile':
         """
-        Read and check an ONNX model or a LEAPP bundle, and the description beside it, without running it.
+        Read and check an ONNX model or a LEAPP bundle, and its description; the model is not run.
 
         Raises:
             MissingDependencyError: onnx is not installed.
-            PolicyFileError: a file is missing, damaged or not what a policy needs; the message says which.
+            PolicyFileError: a file is missing, damaged or not suitable for a policy; the error says which.
         """
         try:
             return _load(Path(path))
         except (OSError, PolicyFileError, SpecError) as error:
-            reason = f'it cannot be read ({error.strerror})' if isinstance(error, OSError) else error
+            unread = f'it cannot be read ({getattr(error, "strerror", "")}); check name and permissions'
+            reason = unread if isinstance(error, OSError) else error
             raise PolicyFileError(f"policy file '{os.fspath(path)}': {one_sentence(reason)}") from error
 
 
 def is_foreign(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is an ONNX model, by its content or by its name, or the YAML file of a LEAPP bundle."""
+    """Return whether a path is an ONNX model, by its content or its name, or the YAML file of a LEAPP bundle."""
     return Path(path).suffix.lower() == ENDING or identify(path).kind in (ONNX, LEAPP)
 
 
@@ -105,16 +109,16 @@ def is_bundle(path: str | os.PathLike[str]) -> bool:
 
 def read_model(path: Path) -> tuple[bytes, 'onnx.ModelProto']:
     """
-    Return the bytes of an ONNX model and the model, which may be run.
+    Return the bytes of an ONNX model, and the model, after the checks of untrusted models.
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: it does not exist or is not such a model.
-        OSError: it cannot be read.
+        PolicyFileError: the file does not exist, or is not an ONNX model that passes the checks.
+        OSError: the file cannot be read.
     """
     found = identify(path)
     if found.kind != ONNX:
-        raise PolicyFileError(f'this is {found.text}, not an ONNX model')
+        raise PolicyFileError(f'this is {found.text}, not an ONNX model; give an .onnx file')
     with path.open('rb') as file:
         data = file.read(LARGEST_MODEL + 1)
     return data, parse(data)
@@ -127,11 +131,11 @@ def description_path(path: Path) -> Path:
 
 def description_of(path: Path, said: Description) -> Description:
     """
-    Return the description beside a model, completed with the model's own metadata.
+    Return the description file of a model; its empty fields are taken from ``said``, the model's own metadata.
 
     Raises:
-        PolicyFileError: one of them is not valid, or the description leads out of the model's folder.
-        OSError: it cannot be read.
+        PolicyFileError: the description is invalid, or is not a file in the model's folder.
+        OSError: the description cannot be read.
     """
     beside = description_path(path)
     if not beside.exists():
@@ -183,9 +187,9 @@ def _check_nothing_is_missing(path: Path, lacking: Sequence[str]) -> None:
         beside = description_path(path)
         how = (
             f"set them in '{beside.name}'" if beside.exists()
-            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they must be set"
+            else f"draft '{beside.name}' with 'velora_ros deploy {path.name}', and set them there"
         )  # fmt: skip
-        raise PolicyFileError(f'it does not state {", ".join(lacking)}; {how}.')
+        raise PolicyFileError(f'it does not have {", ".join(lacking)}; {how}.')
 
 
 def _of(name: str, found: Described, data: bytes, roles: Roles, digest: str) -> OnnxFile:

@@ -1,4 +1,4 @@
-"""From a description to the specification and contract of a policy, as in this package's own policies."""
+"""Converts a description to the specification and the contract of a policy, as in this package's own policies."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,17 +19,17 @@ _Value = TypeVar('_Value')
 @dataclass(frozen=True)
 class Described:
     """
-    A description in the terms of this package.
+    A description that was converted; :class:`velora_ros.policy.foreign.foreign_policy_file.OnnxFile` has its fields.
 
     Args:
         spec: specification and contract.
-        dt_range: shortest and longest elapsed time [s].
+        dt_range: shortest and longest elapsed time in training [s].
         widths: number of entries of each term.
         history: number of frames of each term.
         terms: name of each term.
-        low: lowest value of each entry, after its scale; empty: none is clipped.
-        high: highest value of each entry.
-        clip: lowest and highest output of the network; None: any.
+        low: lower limit to which each entry is clipped, after its scale; empty if entries are not clipped.
+        high: upper limit to which each entry is clipped, after its scale; empty if entries are not clipped.
+        clip: lowest and highest output of the network; None if outputs are not clipped.
     """
 
     spec: PolicySpec
@@ -43,7 +43,7 @@ class Described:
 
 
 def missing(description: Description) -> list[str]:
-    """Return what a description lacks, in words."""
+    """Return the parts that a description lacks, in words, such as ``the period``."""
     actions, found = description.actions, list[str]()
     needs_joints = not actions.fields or any(_needs_joints(one) for one in description.observations)
     if not description.period:
@@ -66,15 +66,14 @@ def missing(description: Description) -> list[str]:
 
 def described(description: Description, name: str) -> Described:
     """
-    Return the content of a complete description.
+    Convert a complete description.
 
     Args:
         description: the description, without :func:`missing` parts.
         name: name of the policy.
 
     Raises:
-        PolicyFileError: parts of it do not fit each other.
-        SpecError: the same.
+        PolicyFileError, SpecError: parts of the description do not fit together.
     """
     joints = description.joints or description.actions.joints
     _check_joints(description, joints)
@@ -126,12 +125,14 @@ def _spec(
 def _command(
     description: Description, joints: Sequence[str], defaults: Numbers
 ) -> tuple[RobotCommand, Numbers, Numbers]:
-    """Return the command, and scale and offset of the actions."""
+    """Return the command, and the scale and the offset of each action."""
     actions = description.actions
     places = actions.fields or actions.joints or tuple(joints)
     count, start = len(places), dict(zip(joints, defaults, strict=False))
     if actions.interface not in INTERFACES:
-        raise PolicyFileError(f"'interface' of the actions is not valid.{did_you_mean(actions.interface, INTERFACES)}")
+        raise PolicyFileError(
+            f"'interface' of the actions is '{actions.interface}'.{did_you_mean(actions.interface, INTERFACES)}"
+        )
     is_position = actions.interface == 'position' and not actions.fields
     pose = tuple(start[one] for one in places) if is_position and start else ()
     each = {
@@ -141,7 +142,7 @@ def _command(
     for place, value, low, high in zip(places, pose, each['low'], each['high'], strict=False):
         if not low <= value <= high:
             raise PolicyFileError(
-                f"the default position of '{place}' is {value:g}, but its limits are {low:g} and {high:g}; correct "
+                f"the default position of '{place}' is {value:g}, outside the limits from {low:g} to {high:g}; correct "
                 "'default_positions', or 'low' and 'high' of the actions."
             )
     command = RobotCommand(
@@ -155,11 +156,11 @@ def _command(
 def _own_bounds(
     clip: tuple[float, float] | None, command: RobotCommand, scale: Numbers, offset: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Return the bounds of the network's outputs: those of training if there are any, otherwise from the limits."""
+    """Return the bounds of the network's outputs: of training if there are any, otherwise from the joints' limits."""
     if clip is not None:
         return (clip[0],) * len(scale), (clip[1],) * len(scale)
     if not all(scale):
-        raise PolicyFileError("'scale' of the actions has 0; an action without effect cannot be commanded.")
+        raise PolicyFileError("'scale' of the actions has a 0; give a number other than 0 for each action.")
     ends = [
         sorted(((low - shift) / factor, (high - shift) / factor))
         for low, high, factor, shift in zip(command.low, command.high, scale, offset, strict=True)
@@ -168,7 +169,7 @@ def _own_bounds(
 
 
 def _sources(found: Sequence[Entries]) -> tuple[Source, ...]:
-    """Return all sources; the one that triggers a step comes first: joint states, otherwise the first sensor."""
+    """Return all sources; the trigger comes first: joint states or, without them, the first sensor."""
     sources: dict[str, Source] = {}
     for one in found:
         sources.setdefault(one.source.name, one.source)
@@ -181,18 +182,18 @@ def _sources(found: Sequence[Entries]) -> tuple[Source, ...]:
 
 def _check_joints(description: Description, joints: Sequence[str]) -> None:
     if len(set(joints)) < len(joints):
-        raise PolicyFileError("'joints' names a joint twice; name each once.")
+        raise PolicyFileError("'joints' names a joint twice; name each joint once.")
     for what, names in (
         ("'joints' of the actions", description.actions.joints), ("'sliding_joints'", description.sliding_joints),
     ):  # fmt: skip
         if unknown := [name for name in names if name not in joints]:
             raise PolicyFileError(f"{what} has '{unknown[0]}', which is not a joint.{did_you_mean(unknown[0], joints)}")
     if bad := [name for name in joints if joint_signal(signal_name(name, 'position')) is None]:
-        raise PolicyFileError(f"'joints' has {bad[0]!r}; every entry must be a name.")
+        raise PolicyFileError(f"'joints' has the entry {bad[0]!r}; every entry must be the name of a joint.")
 
 
 def _clips(terms: Sequence[Term], scales: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """Return the lowest and highest value of each entry after its scale; empty if none is limited."""
+    """Return the limits to which each entry is clipped after its scale; empty if no term has a clip."""
     if not any(one.clip for one in terms):
         return (), ()
     low, high = list[float](), list[float]()
@@ -228,7 +229,8 @@ def _dt_range(description: Description) -> tuple[float, float]:
     low, high = given
     if not 0 < low <= period <= high < math.inf:
         raise PolicyFileError(
-            f"'period' is {period} s and 'dt_range' [{low}, {high}] s; the range must be positive and include it."
+            f"'period' is {period} s and 'dt_range' is [{low}, {high}] s; the range must be positive and include the "
+            'period.'
         )
     return low, high
 
@@ -244,14 +246,14 @@ def _needs_joints(term: Term) -> bool:
 
 
 def _needs_defaults(description: Description) -> bool:
-    """Return whether any value is relative to the default positions."""
+    """Return whether any observation or action is relative to the default positions."""
     actions = description.actions
     relative = any(_needs_joints(one) and 'pos' in one.term and not one.default for one in description.observations)
     return relative or (not actions.fields and actions.interface == 'position' and not actions.offset)
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names, with a number added to repeated ones, as of a term that is read twice."""
+    """Return the names; a repeated name, as of a term that is read twice, gets a number, such as ``gyro.x#2``."""
     counts: dict[str, int] = {}
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The input of a network that reads several frames of its observation: for each term the oldest frame first."""
+"""Builds the input of a network that reads several frames of its observation: for each term, the oldest frame first."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ class Frames:
     """
     Builds the input of a network from the newest observation and earlier frames.
 
-    A network reads, term by term, ``lengths`` frames of each term, the oldest first; this is how Isaac Lab and mjlab
-    flatten a history. After a reset all frames are the first observation, as in those libraries.
+    A network reads, term by term, ``lengths`` frames of each term, the oldest first; Isaac Lab and mjlab flatten a
+    history in this way. After a reset, all frames are the first observation, as in these libraries.
 
     Args:
         widths: number of entries of each term.
@@ -40,12 +40,12 @@ class Frames:
 
     def next(self, frames: Array, observation: Array, *, first: bool) -> Array:
         """
-        Return the frames after an observation.
+        Return the frames after an observation, shape (size,): the network's input.
 
         Args:
             frames: the earlier frames, shape (size,).
-            observation: shape (observation,).
-            first: whether it is the first one after a reset.
+            observation: the newest observation, shape (observation,).
+            first: whether the observation is the first after a reset.
         """
         if first:
             found: Array = observation[self._entry]

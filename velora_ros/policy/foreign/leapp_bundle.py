@@ -1,9 +1,9 @@
 """
-A LEAPP bundle, the format of NVIDIA's deployment tools: a YAML file, an ONNX model, and start values of its memory.
+Reads a LEAPP bundle, the format of NVIDIA's deployment tools: a YAML file, an ONNX model, and start values of a memory.
 
 Only bundles with one ONNX model can be read. The model contains the policy's own scales and offsets. The YAML file
-(``leapp_yaml.py``) describes each tensor (``leapp_terms.py``), which outputs are fed back, and how often the model is
-run. Nothing outside the bundle's folder is read.
+(``leapp_yaml.py``) says what each tensor means (``leapp_terms.py``), which outputs are fed back to inputs, and how
+often the model is run. Nothing outside the bundle's folder is read.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LARGEST_YAML = 2**20
 LARGEST_START = 2**24
-"""Bytes of the start values."""
+"""Maximum size in bytes of the file of start values."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ class Bundle:
 
     Args:
         model: the model, with all observations in one input.
-        data: its bytes.
-        description: the bundle's information in the form of a description.
-        action: the output that is the action.
+        data: the bytes of the model.
+        description: the bundle's own information, as a description.
+        action: the name of the output that is the action.
         states: for each input of the memory, the output that is its next value.
-        start: start values of the memory, in the order of ``states``; empty: all are zero.
-        digest: SHA-256 over YAML file, model and start values, in hex.
+        start: start values of the memory, in the order of ``states``; empty if all are zero.
+        digest: SHA-256 over the YAML file, the model and the start values, in hex.
+        observation: the name of the input that reads all observations.
     """
 
     model: 'onnx.ModelProto'
@@ -62,13 +63,13 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: it is damaged or cannot be run; the message says what to do.
+        PolicyFileError: the bundle is damaged or cannot be run; the error says what to do.
         OSError: a file cannot be read.
     """
     text = _read(path, LARGEST_YAML)
     said = parse_contents(text)
     action = action_of(said.sent)
-    folder = path.resolve().parent  # the folder of the file itself, not of a link to it
+    folder = path.resolve().parent  # the folder of the file itself, even if the path is a link
     weights = _model(folder, said)
     model, states = joined(parse(weights), said.given, action, said.feedback)
     start = _start(folder, said)
@@ -83,12 +84,12 @@ def _read(path: Path, largest: int) -> bytes:
     with path.open('rb') as file:
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise PolicyFileError(f"'{path.name}' is larger than {largest} bytes, the limit for this file; export it again")
+        raise PolicyFileError(f"'{path.name}' has more than {largest} bytes, the limit; export a smaller policy")
     return data
 
 
 def _model(folder: Path, said: Contents) -> bytes:
-    """Return the bytes of the model, if they are those that were exported."""
+    """Return the bytes of the model, after checking that it is the exported one."""
     if not str(said.backend).startswith('onnx'):
         raise PolicyFileError(
             f"its model is for the backend '{str(said.backend)[:40]}', but only ONNX models can be run; export it with "
@@ -96,17 +97,17 @@ def _model(folder: Path, said: Contents) -> bytes:
         )
     data = _read(_inside(folder, said.model, 'model_path'), LARGEST_MODEL)
     if said.sha256 is not None and said.sha256 != hashlib.sha256(data).hexdigest():
-        raise PolicyFileError("its model is not the one that was exported ('sha256sum' differs); copy the whole bundle")
+        raise PolicyFileError("its model is not the exported one, because 'sha256sum' differs; copy the whole bundle")
     return data
 
 
 def _inside(folder: Path, name: Any, what: str) -> Path:
-    """Return the path of a file of the bundle, which must not lead out of its folder."""
+    """Return the path of a file of the bundle, after checking that it is in the bundle's folder."""
     if not isinstance(name, str) or not name or '\0' in name:
         raise PolicyFileError(f"its '{what}' is {name!r}; it must be the name of a file in the bundle's folder")
     path = folder / name
     if Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
-        raise PolicyFileError(f"its '{what}' is '{name}', which leads out of the bundle's folder; move it there")
+        raise PolicyFileError(f"its '{what}' is '{name}', outside the bundle's folder; move the file into the folder")
     if not path.is_file():
         raise PolicyFileError(f"its '{what}' is '{name}', but there is no such file; copy the whole bundle")
     return path
@@ -126,6 +127,7 @@ def _start(folder: Path, said: Contents) -> tuple[float, ...]:
     for key, value in values.items():
         if value.size != sizes.get(key) or not np.isfinite(value).all():
             raise PolicyFileError(
-                f"its start values of '{key}' do not fit an input that is fed back, or are not finite; export it again"
+                f"its start values of '{key}' do not fit an input that is fed back, or are not finite; export the "
+                'bundle again'
             )
     return tuple(float(one) for key, size in sizes.items() for one in values.get(key, np.zeros(size)))

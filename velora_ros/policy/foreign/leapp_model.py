@@ -1,7 +1,8 @@
 """
-The model of a LEAPP bundle with one input for all observations, like the policies of other libraries.
+Changes the model of a LEAPP bundle so that one input reads all observations, as in the policies of other libraries.
 
-A bundle's model has an input for each tensor. Here one input takes all of them, concatenated, and the model splits it.
+A bundle's model has an input for each tensor. After the change, one input reads all tensors, concatenated, and the
+model splits it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 OBSERVATION = 'velora_ros.observation'
 _PREFIX = 'velora_ros.'
 _EARLIEST_OPSET = 13
-"""The first in which the operator Split takes its sizes as an input."""
+"""The first version of the ONNX operators in which Split reads its sizes from an input."""
 
 
 def joined(
     model: 'onnx.ModelProto', given: Sequence[Port], action: Port, feedback: Mapping[str, str]
 ) -> tuple['onnx.ModelProto', dict[str, str]]:
     """
-    Return a model whose input :data:`OBSERVATION` concatenates all tensors, and the states: for each input its output.
+    Return the model with a single input :data:`OBSERVATION`, and its hidden states: for each input, the output.
 
     Args:
         model: the bundle's model; it is changed.
@@ -36,26 +37,26 @@ def joined(
         feedback: for each input that is fed back, the output from which it comes.
 
     Raises:
-        PolicyFileError: the tensors are not those of the model, or its operators are too old.
+        PolicyFileError: the tensors do not match the model, or the model's operators are too old.
     """
     opset = max((entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS), default=0)
     if opset < _EARLIEST_OPSET:
-        raise PolicyFileError(f'its model uses version {opset} of the ONNX operators; export it with 18 or later')
+        raise PolicyFileError(f'its model uses version {opset} of the ONNX operators; export version 18 or newer')
     if any(name.startswith(_PREFIX) for node in model.graph.node for name in (*node.input, *node.output)):
-        raise PolicyFileError(f"its model has tensors called '{_PREFIX}...', which are reserved; export it again")
+        raise PolicyFileError(f"its model has tensors called '{_PREFIX}...', a reserved name; export the policy itself")
     inputs = _tensors(model, [*given, *(Port(name, 0) for name in feedback)], 'input')
     outputs = _tensors(model, [action, *(Port(name, 0) for name in feedback.values())], 'output')
     wholes = {one.name: one for one in (*inputs.values(), *outputs.values())}
     if len({one.dtype for one in wholes.values()}) > 1:
-        raise PolicyFileError('its tensors mix 32-bit and 64-bit numbers; export the policy with only one of the two')
+        raise PolicyFileError('its tensors mix 32-bit and 64-bit numbers; export the policy with only one of them')
     if not given:
-        raise PolicyFileError('all of its inputs are fed back, so it reads nothing from a robot; export an observation')
+        raise PolicyFileError('all its inputs are fed back, so it reads nothing from a robot; export an observation')
     _split_observation(model, [inputs[port.name] for port in given])
     return model, _own_outputs(model, action, feedback, inputs)
 
 
 def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict[str, Tensor]:
-    """Return the tensors of ports, in order; a port with size 0 matches any size."""
+    """Return the model's tensors of the ports, by name; a port with size 0 matches any size."""
     listed = model.graph.input if what == 'input' else model.graph.output
     weights = {tensor.name for tensor in model.graph.initializer}
     there = {one.name: one for one in listed if one.name not in weights}
@@ -67,16 +68,16 @@ def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict
         found[port.name] = tensor = tensor_of(there[port.name], what)
         if port.size and tensor.known and tensor.size != port.size:
             raise PolicyFileError(
-                f"its {what} '{port.name}' has {tensor.size} entries in the model but {port.size} in the YAML file; "
-                'export it again'
+                f"its {what} '{port.name}' has {tensor.size} entries in the model, but {port.size} in the YAML file; "
+                'export the bundle again'
             )
     if what == 'input' and (extra := [name for name in there if name not in found]):
-        raise PolicyFileError(f"its model's input '{extra[0][:60]}' is not in the YAML file; export it again")
+        raise PolicyFileError(f"its model's input '{extra[0][:60]}' is not in the YAML file; export the bundle again")
     return found
 
 
 def _split_observation(model: 'onnx.ModelProto', tensors: Sequence[Tensor]) -> None:
-    """Replace several inputs by one, and add nodes that split it."""
+    """Replace the inputs ``tensors`` by one input, and add nodes that split it."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph, sizes = model.graph, [one.size for one in tensors]
@@ -99,7 +100,7 @@ def _split_observation(model: 'onnx.ModelProto', tensors: Sequence[Tensor]) -> N
 def _own_outputs(
     model: 'onnx.ModelProto', action: Port, feedback: Mapping[str, str], inputs: Mapping[str, Tensor]
 ) -> dict[str, str]:
-    """Return a separate output for each input that is fed back; one that is used twice is copied in the model."""
+    """Return a separate output for each input that is fed back; an output that is used twice is copied in the model."""
     from onnx import helper
 
     graph, used, states = model.graph, {action.name}, {}

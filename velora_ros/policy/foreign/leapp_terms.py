@@ -1,11 +1,10 @@
 """
-The tensors of a LEAPP bundle in the form of a description.
+Converts the tensors of a LEAPP bundle to a description.
 
-LEAPP names the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units: scales and
-offsets of training are in the model. Isaac Lab also says which property of which object a tensor is
-(``isaaclab_connection: state:robot:root_ang_vel_b``). Quantities that no standard sensor measures, such as a velocity
-in the world's frame or the pose of another object, are read from their own topic, like other terms of
-``observation_terms.py``.
+LEAPP gives the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units, because
+the model contains the scales and offsets of training. Isaac Lab also gives the object and the property from which it
+reads a tensor (``isaaclab_connection: state:robot:root_ang_vel_b``). A quantity that no standard sensor measures, such
+as a velocity in the world's frame or the pose of another object, is read from its own topic.
 """
 
 import re
@@ -28,7 +27,7 @@ _FIELDS = {
     'state/body/linear_velocity': ('base_lin_vel', 'odom', 'Odometry', 'twist.twist.linear', 'xyz'),
     'state/body/position': ('', 'odom', 'Odometry', 'pose.pose.position', 'xyz'),
 }
-"""For each kind: the term that robots provide, its topic, message type, field and axes."""
+"""For each kind: the term, the topic, the message type, the field and the axes with which robots provide it."""
 _VECTORS, _OF_VECTORS = ('', 'state/vector3d'), (GRAVITY, GYRO, BASE_VELOCITY)
 _TWIST = ('linear.x', 'linear.y', 'angular.z')
 _TWIST_KIND = 'command/body/velocity'
@@ -46,15 +45,15 @@ _NOTHING = (0.0,)
 @dataclass(frozen=True)
 class Port:
     """
-    A tensor of a model.
+    An input or output of a bundle's model, as the YAML file describes it.
 
     Args:
-        name: its name.
+        name: the name of the tensor.
         size: number of entries.
-        kind: its kind; empty: not known.
-        names: name of each entry; empty: not known.
-        entity: the object in Isaac Lab to which it belongs; empty: not known.
-        attribute: name of its property there.
+        kind: the kind of the tensor in LEAPP, such as ``target/joint/position``; empty if not known.
+        names: name of each entry; empty if not known.
+        entity: the object in Isaac Lab from which the tensor is read; empty if not known.
+        attribute: the property of this object.
     """
 
     name: str
@@ -66,7 +65,7 @@ class Port:
 
     @property
     def is_measured(self) -> bool:
-        """Whether it belongs to the robot itself, according to Isaac Lab."""
+        """Whether a sensor of the robot can measure the tensor, by its object and property in Isaac Lab."""
         in_world = self.attribute.endswith('_w') and self.kind.endswith(('velocity', 'acceleration'))
         if self.kind.endswith('linear_acceleration') and self.entity:
             return 'imu' in self.entity.lower() and not in_world  # others are without gravity
@@ -75,7 +74,7 @@ class Port:
 
     @property
     def term(self) -> str:
-        """Name of its term: the property without the suffix of its frame, otherwise its own name."""
+        """The name of the tensor's term: its property without the suffix of the frame, otherwise its own name."""
         return self.attribute.removesuffix('_b') or self.name
 
 
@@ -84,14 +83,14 @@ def action_of(outputs: Sequence[Port]) -> Port:
     Return the output that commands the joints.
 
     Raises:
-        PolicyFileError: there is not exactly one, or its joints have no names.
+        PolicyFileError: there is not exactly one such output, or its joints have no names.
     """
     found = [port for port in outputs if port.kind in _ACTIONS]
     if len(found) != 1:
         kinds = ', '.join(f"'{port.name}' ({port.kind or 'no kind'})" for port in outputs[:8]) or 'none'
         raise PolicyFileError(
-            f'its outputs are {kinds}; exactly one must have the kind target/joint/position, velocity or effort; '
-            'export it with this kind'
+            f'its outputs are {kinds}; export it with exactly one output of the kind target/joint/position, '
+            'target/joint/velocity or target/joint/effort'
         )
     if not found[0].names:
         raise PolicyFileError(f"its output '{found[0].name}' has no element_names; export it with the joints' names")
@@ -100,12 +99,12 @@ def action_of(outputs: Sequence[Port]) -> Port:
 
 def described_bundle(inputs: Sequence[Port], action: Port, frequency: float) -> Description:
     """
-    Return a bundle's description of its policy; limits and default positions are missing.
+    Return a bundle's own information as a description; limits and default positions are missing.
 
     Args:
         inputs: the tensors that the robot gives, in the model's order.
         action: the tensor that commands the joints.
-        frequency: how often the model is run [Hz]; 0: not known.
+        frequency: how often the model is run [Hz]; 0 if not known.
 
     Raises:
         PolicyFileError: the entries of a tensor have no names, or names that do not fit its kind.
@@ -139,7 +138,7 @@ def _term_of_body(port: Port) -> Term:
     if len(letters) != port.size or len(set(letters)) < len(letters) or not set(letters) <= set(axes):
         raise PolicyFileError(
             f"its input '{port.name}' ({port.kind}) has the element_names {', '.join(port.names) or 'none'} for "
-            f'{port.size} entries; export it with {", ".join(axes)} in its order'
+            f'{port.size} entries; export it with element_names from {", ".join(axes)}, in the order of the entries'
         )
     if usual and letters == axes:
         return Term(usual, scale=_AS_IT_IS)
@@ -148,7 +147,7 @@ def _term_of_body(port: Port) -> Term:
 
 
 def _twist_fields(port: Port) -> tuple[str, ...]:
-    """Return the parts of a Twist; three without names are linear x and y and angular z."""
+    """Return the components of a Twist that a tensor has; three without names are linear x, linear y, angular z."""
     if not port.names and port.size == len(_TWIST):
         return _TWIST
     fields = tuple(_twist_field(name) for name in port.names)

@@ -1,7 +1,7 @@
 """
-The YAML file of a LEAPP bundle: the tensors of its model, which of them are fed back, and the names of its other files.
+Reads the YAML file of a LEAPP bundle: the tensors of the model, which of them are fed back, and the other files' names.
 
-Format 1.x of https://nvidia-isaac.github.io/leapp: ``models`` and ``pipeline``. Other entries are not used.
+The format is version 1.x of https://nvidia-isaac.github.io/leapp. Only ``models`` and ``pipeline`` are used.
 """
 
 import math
@@ -15,7 +15,7 @@ from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.leapp_terms import Port
 from velora_ros.policy.foreign.onnx_model_checks import LARGEST_TENSOR, one_line
 
-_LARGEST_CONTENT = 200_000  # values, with those that an alias repeats
+_LARGEST_CONTENT = 200_000  # number of values, including values that an alias repeats
 _MOST_BRACKETS = 20_000
 _MOST_PORTS = 64
 
@@ -28,14 +28,14 @@ class Contents:
     Args:
         node: name of the model.
         given: inputs that the robot gives, in the model's order.
-        memory: inputs that are fed back.
-        feedback: for each of them, the output from which it comes.
-        sent: outputs that leave the bundle.
-        frequency: how often the model is run [Hz]; 0: not known.
-        backend: what runs the model.
+        memory: inputs to which an output is fed back.
+        feedback: for each input in ``memory``, the output from which it comes.
+        sent: outputs of the bundle.
+        frequency: how often the model is run [Hz]; 0 if not known.
+        backend: the runtime that runs the model, such as ``onnx``.
         model: name of the model's file.
-        sha256: digest of that file, in hex; None: not known.
-        start: name of the file of start values; None: there is none.
+        sha256: digest of the model's file, in hex; None if not known.
+        start: name of the file of start values; None if there is none.
     """
 
     node: str
@@ -55,7 +55,7 @@ def parse_contents(text: bytes) -> Contents:
     Return the content of a YAML file from its bytes.
 
     Raises:
-        PolicyFileError: it is not a bundle's, or has several models.
+        PolicyFileError: it is not the YAML file of a bundle, or has several models.
     """
     content = _parse(text)
     name, node = _only_model(content)
@@ -74,7 +74,7 @@ def parse_contents(text: bytes) -> Contents:
 
 
 def _parse(text: bytes) -> Mapping[str, Any]:
-    """Return the content of the YAML file, whose aliases must not make it large."""
+    """Return the content of the YAML file; content that aliases make too large is refused."""
     if text.count(b'[') + text.count(b'{') > _MOST_BRACKETS:
         raise PolicyFileError(f'it has more than {_MOST_BRACKETS} opening brackets; export it again')
     try:
@@ -87,7 +87,7 @@ def _parse(text: bytes) -> Mapping[str, Any]:
 
 
 def _size(node: Any, known: dict[int, float]) -> float:
-    """Return the number of values of a YAML node; an alias counts each time that it occurs."""
+    """Return the number of values in a YAML node; the values of an alias count each time that it occurs."""
     if id(node) not in known:
         known[id(node)] = math.inf  # the node may contain itself
         parts = node.value if isinstance(node, yaml.CollectionNode) else []
@@ -109,7 +109,7 @@ def _only_model(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 def _ports(listed: Any, what: str) -> list[Port]:
     if not isinstance(listed, list) or not 0 < len(listed) <= _MOST_PORTS:
-        raise PolicyFileError(f'{what} must be a list of 1 to {_MOST_PORTS} tensors')
+        raise PolicyFileError(f'{what} must be a list of 1 to {_MOST_PORTS} tensors; export the bundle again')
     ports = [_port(_mapping(one, f'an entry of {what}'), what) for one in listed]
     if len({port.name for port in ports}) < len(ports):
         raise PolicyFileError(f'{what} contains a name twice; export it again')
@@ -122,11 +122,13 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
         raise PolicyFileError(f'{what} has a tensor without a name; export it again')
     sizes = shape if isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape) else None
     if sizes is None or not 0 < math.prod(sizes) <= LARGEST_TENSOR:
-        raise PolicyFileError(f"the shape of '{name}' is {str(shape)[:80]}; it must have 1 to {LARGEST_TENSOR} entries")
+        raise PolicyFileError(
+            f"the shape of '{name}' is {str(shape)[:80]}; it must be a list of sizes with 1 to {LARGEST_TENSOR} entries"
+        )
     size, kind = math.prod(sizes), entry.get('kind')
     if 'temporal_period_ms' in entry or entry.get('history_length') or entry.get('history'):
         raise PolicyFileError(
-            f"its tensor '{name}' holds several time steps, but only the newest is available; export the history as a "
+            f"its tensor '{name}' has several time steps, but only the newest is available; export the history as a "
             'part of the model (annotate.state_tensors)'
         )
     names = _element_names(entry.get('element_names'), name, size)
@@ -134,13 +136,13 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
 
 
 def _property(connection: Any) -> tuple[str, str]:
-    """Return the object and the property from which Isaac Lab reads a tensor, as in ``state:robot:joint_pos``."""
+    """Return (object, property) from which Isaac Lab reads a tensor, as in ``state:robot:joint_pos``; '' if unknown."""
     words = str(connection).split(':')
     return (words[1], words[2]) if len(words) == 3 and words[0] == 'state' else ('', '')
 
 
 def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
-    """Return the names of a tensor's entries, those of its last named axis; empty if there are none."""
+    """Return the names of a tensor's entries, which are the names on its last named axis; empty if there are none."""
     axes = given if isinstance(given, list) else []
     axes = [axes] if axes and all(isinstance(one, str) for one in axes) else axes
     named = [axis for axis in axes if isinstance(axis, list) and axis]
@@ -148,7 +150,10 @@ def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
         return ()
     names = tuple(named[-1])
     if not all(isinstance(one, str) for one in names) or len(names) != size:
-        raise PolicyFileError(f"its tensor '{name}' has {size} entries, but the element_names {str(named[-1])[:200]}")
+        raise PolicyFileError(
+            f"its tensor '{name}' has {size} entries, but the element_names {str(named[-1])[:200]}; export it with one "
+            'name for each entry'
+        )
     return names
 
 
@@ -158,38 +163,40 @@ def _feedback(pipeline: Mapping[str, Any], name: str) -> dict[str, str]:
     for section in ('feedback_flow', 'feedback_connections'):
         for source, targets in _mapping(pipeline.get(section) or {}, f"'pipeline.{section}'").items():
             if not isinstance(targets, list):
-                raise PolicyFileError(f"'pipeline.{section}' must have lists of inputs")
+                raise PolicyFileError(f"'pipeline.{section}' must have lists of inputs; export the bundle again")
             found.update({port_of(target, name): port_of(source, name) for target in targets})
     return found
 
 
 def port_of(place: Any, name: str) -> str:
     """
-    Return the name of a tensor that is called ``node/name``.
+    Return the name of a tensor from ``place``, which is ``<node>/<tensor>``.
 
     Raises:
-        PolicyFileError: it belongs to another node.
+        PolicyFileError: the tensor belongs to another node than ``name``.
     """
     node, slash, port = str(place).partition('/')
     if not slash or node != name:
-        raise PolicyFileError(f"'pipeline' has '{str(place)[:100]}', which is not in '{name}'; export it again")
+        raise PolicyFileError(
+            f"'pipeline' has '{str(place)[:100]}', which is not a tensor of the model '{name}'; export the bundle again"
+        )
     return port
 
 
 def _boundary(pipeline: Mapping[str, Any], what: str, name: str) -> list[str]:
     listed = _mapping(pipeline.get(what), f"'pipeline.{what}'").get(name)
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-        raise PolicyFileError(f"'pipeline.{what}' must list the tensors of the model '{name}'")
+        raise PolicyFileError(f"'pipeline.{what}' must list the tensors of the model '{name}'; export the bundle again")
     return listed
 
 
 def _frequency(pipeline: Mapping[str, Any]) -> float:
-    """Return how often the model is run [Hz]; 0 if the bundle does not state it."""
+    """Return how often the model is run [Hz]; 0 if the bundle does not say it."""
     given = _mapping(pipeline.get('configs') or {}, "'pipeline.configs'").get('frequency')
     if given is None:
         return 0.0
     if isinstance(given, bool) or not isinstance(given, int | float) or not 1e-3 <= given <= 1e5:
-        raise PolicyFileError(f"its 'frequency' is {str(given)[:40]}; it must be a number of hertz")
+        raise PolicyFileError(f"its 'frequency' is {str(given)[:40]}; it must be a number from 0.001 to 100000 Hz")
     return float(given)
 
 

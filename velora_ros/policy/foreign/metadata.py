@@ -1,10 +1,10 @@
 """
-What the metadata of an ONNX model say about its policy.
+Reads what the metadata of an ONNX model says about its policy.
 
-mjlab writes texts and lists as ``a,b,c``, numbers rounded to three digits: ``joint_names``, ``joint_stiffness``,
+mjlab writes lists as ``a,b,c``, with numbers rounded to three digits: ``joint_names``, ``joint_stiffness``,
 ``joint_damping``, ``default_joint_pos``, ``action_scale``, ``observation_names``, ``command_names``, and in newer
-releases ``observation_terms_scale``, ``observation_terms_history_length`` and ``observation_terms_clip``. An export of
-this package contains the whole specification as JSON.
+releases ``observation_terms_scale``, ``observation_terms_history_length`` and ``observation_terms_clip``. A model that
+this package exported contains the whole specification as JSON.
 """
 
 import json
@@ -20,10 +20,10 @@ _OWN = ('observation_names', 'observation_units', 'action_names', 'control_perio
 
 def own_spec(metadata: Mapping[str, str]) -> tuple[PolicySpec, tuple[float, float]] | None:
     """
-    Return specification and range of the elapsed time [s] of an export of this package; None for another model.
+    Return (specification, range of the elapsed time [s]) of a model that this package exported; None for other models.
 
     Raises:
-        PolicyFileError: they are damaged.
+        PolicyFileError: the metadata is damaged.
     """
     if not all(name in metadata for name in _OWN):
         return None
@@ -32,16 +32,19 @@ def own_spec(metadata: Mapping[str, str]) -> tuple[PolicySpec, tuple[float, floa
         low, high = (float(value) for value in json.loads(metadata['dt_range']))
         found = PolicySpec.from_dict(spec)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = f'{error}' if isinstance(error, SpecError) else 'they are not those that velora_ros export writes'
+        reason = f'{error}' if isinstance(error, SpecError) else 'it does not have what velora_ros export writes'
         raise PolicyFileError(f'its metadata is damaged: {reason[:300]}; export it again.') from error
     if not 0 < low <= found.control_period <= high < math.inf:
-        raise PolicyFileError(f"its metadata has the 'dt_range' [{low}, {high}] s; it must include the period.")
+        raise PolicyFileError(
+            f"its metadata has the 'dt_range' [{low}, {high}] s, which must include the period of "
+            f'{found.control_period} s; export it again.'
+        )
     return found, (low, high)
 
 
 def mjlab_description(metadata: Mapping[str, str]) -> Description:
     """
-    Return what mjlab's metadata say; empty for a model without them.
+    Return the description in mjlab's metadata; it is empty for a model without this metadata.
 
     Raises:
         PolicyFileError: a list and its names differ in length, or an entry is not a number.
@@ -76,11 +79,11 @@ def _texts(metadata: Mapping[str, str], key: str) -> tuple[str, ...]:
 
 
 def _groups(metadata: Mapping[str, str], key: str, count: int) -> list[tuple[float, ...]]:
-    """Return the numbers of each term; several of one term are separated by semicolons."""
+    """Return the numbers of each term; semicolons separate several numbers of one term."""
     words = _texts(metadata, key)
     if words and len(words) != count:
         raise PolicyFileError(
-            f"its metadata '{key}' have {len(words)} entries, but 'observation_names' has {count}; export it again."
+            f"its metadata '{key}' has {len(words)} entries, but 'observation_names' has {count}; export it again."
         )
     return [tuple(_number(key, part) for part in word.split(';')) for word in words]
 
@@ -89,7 +92,7 @@ def _numbers(metadata: Mapping[str, str], key: str, count: int) -> tuple[float, 
     values = tuple(_number(key, word) for word in _texts(metadata, key))
     if count and values and len(values) != count:
         raise PolicyFileError(
-            f"its metadata '{key}' have {len(values)} entries, but 'joint_names' has {count}; export it again."
+            f"its metadata '{key}' has {len(values)} entries, but 'joint_names' has {count}; export it again."
         )
     return values
 
@@ -97,7 +100,7 @@ def _numbers(metadata: Mapping[str, str], key: str, count: int) -> tuple[float, 
 def _frames(length: float) -> int:
     if not 0 <= length <= MOST_FRAMES:
         raise PolicyFileError(
-            f"its metadata 'observation_terms_history_length' have {length}; the most is {MOST_FRAMES}."
+            f"its metadata 'observation_terms_history_length' has the value {length}; the maximum is {MOST_FRAMES}."
         )
     return max(int(length), 1)
 
@@ -108,4 +111,4 @@ def _number(key: str, word: str) -> float:
     try:
         return float(word)
     except ValueError as error:
-        raise PolicyFileError(f"its metadata '{key}' have '{word[:40]}'; it must be a number.") from error
+        raise PolicyFileError(f"its metadata '{key}' has the entry '{word[:40]}'; it must be a number.") from error

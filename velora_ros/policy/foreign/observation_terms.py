@@ -1,4 +1,4 @@
-"""Observation terms by their names in Isaac Lab, mjlab and legged_gym, and where a robot provides their values."""
+"""Finds observation terms by their names in Isaac Lab, mjlab and legged_gym, and the sources of their values."""
 
 import math
 from collections.abc import Sequence
@@ -33,20 +33,20 @@ OTHER_NAMES = {
     CLOCK: ('gait_phase', 'phase', 'gait_clock'),
     TWIST: ('command', 'commands', 'velocity_commands', 'velocity_command', 'cmd', 'vel_command', 'cmd_vel'),
 }
-"""Names of each term in other libraries."""
+"""The names of each term in other libraries."""
 _KNOWN = {name: term for term, names in OTHER_NAMES.items() for name in (term, *names)}
 
 
 class Entries(NamedTuple):
     """
-    The values of a term.
+    The values of a term: one entry of the observation for each.
 
     Args:
-        source: where they are read from.
-        fields: ``<source>:<field>`` of each.
-        names: name of each observation.
-        units: unit of each.
-        default: the value that is subtracted from each.
+        source: the source of the values.
+        fields: ``<source>:<field>`` of each value.
+        names: the observation name of each value.
+        units: the unit of each value; ``''`` if it is unknown.
+        default: the number that is subtracted from each value.
     """
 
     source: Source
@@ -57,7 +57,7 @@ class Entries(NamedTuple):
 
 
 def known_term(name: str) -> str:
-    """Return the name of a term in this package, or '' for one that needs its own topic."""
+    """Return this package's name of a term; '' if the term is unknown, so that it needs its own topic."""
     return _KNOWN.get(name.lower(), '')
 
 
@@ -75,12 +75,12 @@ def entries_of(
     Args:
         term: the term.
         joints: names of all joints.
-        defaults: default position of each joint; empty: not known.
+        defaults: default position of each joint [rad or m]; empty if not known.
         units: unit of the position of each joint, ``rad`` or ``m``.
         n_actions: number of actions.
 
     Raises:
-        PolicyFileError: the term is not known and has no topic, or names a joint that does not exist.
+        PolicyFileError: the term is unknown and has no topic, or names a joint that does not exist.
     """
     kind = known_term(term.term)
     is_twist = kind == TWIST and not (term.size or term.topic)
@@ -106,7 +106,7 @@ def entries_of(
     }
     if kind not in usual:
         raise PolicyFileError(
-            f"its term '{term.term}' is not in any standard message; give its topic and size in the "
+            f"its term '{term.term}' is not in any standard message; give the 'topic' and 'size' of the term in the "
             f'description.{did_you_mean(term.term, _KNOWN)}'
         )
     source, path, unit = usual[kind]
@@ -123,7 +123,7 @@ def _at(source: Source, fields: Sequence[str], names: Sequence[str], unit: str, 
 
 def _clock(term: Term) -> Entries:
     if not 0 < term.stride < math.inf:
-        raise PolicyFileError(f"its term '{term.term}' is the clock of a gait; give its 'stride', a time in seconds.")
+        raise PolicyFileError(f"its term '{term.term}' is a gait clock; give its 'stride', a duration in seconds.")
     source = Source(
         CLOCK, '', GAIT_CLOCK, period_s=term.stride, moves_with=COMMAND.name if term.still_below else '',
         moves_above=term.still_below,
@@ -136,9 +136,11 @@ def _of_joints(
 ) -> Entries:
     chosen = term.joints or tuple(joints)
     if not chosen:
-        raise PolicyFileError(f"its term '{term.term}' has a value for each joint; name the 'joints'.")
+        raise PolicyFileError(f"its term '{term.term}' has a value for each joint; give the names in 'joints'.")
     if unknown := [name for name in chosen if name not in joints]:
-        raise PolicyFileError(f"its term '{term.term}' has no joint '{unknown[0]}'.{did_you_mean(unknown[0], joints)}")
+        raise PolicyFileError(
+            f"its term '{term.term}' names the unknown joint '{unknown[0]}'.{did_you_mean(unknown[0], joints)}"
+        )
     interface = {POSITIONS: 'position', VELOCITIES: 'velocity', EFFORTS: 'effort'}[kind]
     names = [signal_name(joint, interface) for joint in chosen]
     found = _at(JOINTS, names, names, '', term)
@@ -168,7 +170,7 @@ def _own(term: Term) -> Entries:
 
 def spread(what: str, values: Sequence[float], count: int) -> tuple[float, ...]:
     """
-    Return one value for each entry, given one for all or one for each; empty stays empty.
+    Return one value for each of ``count`` entries, from one for all or one for each; empty if ``values`` is empty.
 
     Raises:
         PolicyFileError: the number of values is wrong.

@@ -1,8 +1,8 @@
 """
 The engine that steps an ONNX model with onnxruntime: one thread, no telemetry, limited memory.
 
-The hidden state is one vector: all hidden tensors of the network and, if it reads several frames, the earlier ones. See
-:class:`velora_ros.policy.engine_protocol.Engine`.
+The hidden state is one vector: all hidden tensors of the network and, if it reads several frames, the earlier frames.
+See :class:`velora_ros.policy.engine_protocol.Engine`.
 """
 
 import functools
@@ -27,7 +27,7 @@ Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]
 
 LARGEST_MEMORY = 2**29
-"""Bytes for all tensors of all models in a process; a model that needs more fails without affecting anything else."""
+"""Maximum memory in bytes for the tensors of all models in a process; a model that needs more is refused."""
 _LARGEST_INPUT = 1e30  # larger numbers overflow in the network's 32-bit sums
 _FATAL = 4  # only fatal errors are logged; others are raised
 
@@ -41,7 +41,7 @@ class OnnxEngine:
 
     Raises:
         MissingDependencyError: onnxruntime is not installed.
-        PolicyFileError: onnxruntime cannot run the model, or what it returns does not fit the contract.
+        PolicyFileError: onnxruntime cannot run the model, or the model's outputs do not fit the contract.
     """
 
     def __init__(self, file: 'OnnxFile') -> None:
@@ -52,7 +52,7 @@ class OnnxEngine:
         self._frames = Frames(file.widths, file.history) if set(file.history) != {1} else None
         self._session = make_session(file.model)
         self._memory, kind = roles.hidden_size, _number_kind(roles)
-        # The frames are followed by a flag, 1 after the first observation, so that zeros are a fresh state here too.
+        # After the frames comes a flag, which is 1 after the first observation, so that zeros are a fresh state.
         self.hidden = np.zeros(self._memory + (self._frames.size + 1 if self._frames else 0), kind)
         start = np.zeros(len(self.hidden))
         start[: len(file.start)] = file.start
@@ -66,8 +66,8 @@ class OnnxEngine:
         self._bind(roles, self._shapes(file))
 
     def step(self, observation: Array, ratio: float) -> Array:
-        """Advance the hidden state by one observation and return the action; on an error the state is unchanged."""
-        if not math.hypot(*observation.tolist()) <= _LARGEST_INPUT:  # also if one is not a number
+        """Step with an observation, shape (S,); return the action, shape (A,). On an error, the state is unchanged."""
+        if not math.hypot(*observation.tolist()) <= _LARGEST_INPUT:  # also true for NaN
             self._check(observation)
         frames = self._input(observation) if self._clips_input or self._frames is not None else observation
         self._observation[:] = frames
@@ -75,7 +75,7 @@ class OnnxEngine:
             self._dt[0] = ratio * self._period
         try:
             self._session.run_with_iobinding(self._binding)
-        except Exception as error:  # onnxruntime has no common class for its errors
+        except Exception as error:  # onnxruntime's errors have no common class
             raise ObservationError(_cannot_run(error)) from error
         if not math.hypot(*self._result.tolist()) < math.inf:
             raise ObservationError(
@@ -90,14 +90,14 @@ class OnnxEngine:
         return action if self._clip is None else np.minimum(np.maximum(action, self._clip[0]), self._clip[1])
 
     def warm_up(self) -> None:
-        """Take some steps; the hidden state is unchanged."""
+        """Take some steps, and restore the hidden state."""
         hidden, zero = self.hidden.copy(), np.zeros(self._observation_size)
         for _ in range(3):
             self.step(zero, 1.0)
         self.hidden[:] = hidden
 
     def _check(self, observation: Array) -> None:
-        """Raise for an observation that is not finite, or too large for 32-bit sums."""
+        """Raise ObservationError for an observation that is not finite or too large for 32-bit sums."""
         if not np.isfinite(observation).all():
             raise ObservationError(not_finite(observation))
         if np.abs(self._clipped(observation)).max() > _LARGEST_INPUT:
@@ -113,15 +113,15 @@ class OnnxEngine:
         return self._frames.next(self.hidden[self._memory : -1], observation, first=not self.hidden[-1])
 
     def _shapes(self, file: 'OnnxFile') -> list[tuple[int, ...]]:
-        """Check with one step that the model returns what the contract says; return the shape of each output."""
+        """Check with one step that the outputs of the model fit the contract; return the shape of each output."""
         spec, roles = file.spec, file.roles
         self._observation_size = spec.observation_dim
         given = self._frames.size if self._frames else spec.observation_dim
         if given != roles.observation.size:
             raise PolicyFileError(
                 f'its network reads {roles.observation.size} numbers, but its terms have {given}: '
-                f"{file.described_terms}. Correct the terms in the description ('observations'), their joints, or "
-                'their history.'
+                f'{file.described_terms}. Correct the terms, their joints or their history in the description '
+                "('observations')."
             )
         feeds = {one.name: np.zeros(one.shape, one.dtype) for one in _inputs(roles)}
         try:
@@ -138,7 +138,7 @@ class OnnxEngine:
 
     def _bind(self, roles: Roles, shapes: Sequence[tuple[int, ...]]) -> None:
         """
-        Let the model read and write the same memory at every step.
+        Make the model read and write the same arrays at every step.
 
         Passing arrays would take longer than a small network. The model reads the observation, the elapsed time and the
         hidden state, and writes the action, followed by the next hidden state.
@@ -162,17 +162,17 @@ def _outputs(roles: Roles) -> list[Tensor]:
 
 
 def _number_kind(roles: Roles) -> str:
-    """Return the type of the action's numbers, which must be that of the hidden states too."""
+    """Return the dtype of the action, after checking that the hidden states have the same dtype."""
     kinds = {roles.action.dtype, *(one.dtype for pair in roles.states for one in pair)}
     if len(kinds) > 1:
         raise PolicyFileError(
-            'its action and hidden states mix 32-bit and 64-bit numbers; export the policy with only one of the two.'
+            'its action and hidden states mix 32-bit and 64-bit numbers; export the policy with only one of them.'
         )
     return kinds.pop()
 
 
 def _split(whole: Numbers, sizes: Sequence[int]) -> list[Numbers]:
-    """Split an array into consecutive parts of these sizes."""
+    """Split an array, shape (n,), into consecutive parts of the given sizes."""
     ends = np.cumsum(sizes)
     return [whole[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
@@ -207,7 +207,7 @@ def make_session(model: bytes) -> Any:
 
 @functools.cache
 def _runtime() -> Any:
-    """Return onnxruntime, without telemetry and with limited memory for this process."""
+    """Import and return onnxruntime, without telemetry and with limited memory for this process."""
     try:
         import onnxruntime as runtime
     except ImportError as error:

@@ -1,8 +1,8 @@
 """
-Checks of an ONNX model before a session is made from it.
+Checks an ONNX model before onnxruntime loads it.
 
 A model is data from an untrusted source. Custom operators, loops, functions, tensors in other files, random numbers and
-tensors that are too large are refused. The resources of a model are limited in ``onnx_engine.py``.
+tensors that are too large are refused. ``onnx_engine.py`` limits the memory and the threads of a model.
 """
 
 import math
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import onnx
 
 LARGEST_MODEL = 2**27
-"""Bytes; a network of three layers of 1,024 neurons has 10 MB."""
+"""Maximum size of a model in bytes; a network with three layers of 1,024 neurons has 10 MB."""
 MOST_NODES = 20_000
 MOST_TENSORS = 64
-"""Inputs or outputs."""
+"""Maximum number of inputs, and of outputs."""
 LARGEST_TENSOR = 2**20
-"""Entries of an input or output."""
+"""Maximum number of entries of an input or output."""
 LONGEST_METADATA = 2**20
 _LONGEST_ERROR = 1500
 STANDARD_DOMAINS = ('', 'ai.onnx')
@@ -33,7 +33,7 @@ def parse(data: bytes) -> 'onnx.ModelProto':
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: the bytes are not an ONNX model, or not one that :func:`check` accepts.
+        PolicyFileError: the bytes are not an ONNX model, or :func:`check` refuses the model.
     """
     try:
         import onnx
@@ -43,7 +43,7 @@ def parse(data: bytes) -> 'onnx.ModelProto':
             f'an ONNX policy needs onnx and onnxruntime, which cannot be imported ({error}). {how_to_install("onnx")}'
         ) from error
     if len(data) > LARGEST_MODEL:
-        raise PolicyFileError(f'it has {len(data)} bytes; an ONNX policy can have at most {LARGEST_MODEL}.')
+        raise PolicyFileError(f'it has more than {LARGEST_MODEL} bytes, the limit; export a smaller model.')
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RecursionError) as error:
@@ -54,29 +54,29 @@ def parse(data: bytes) -> 'onnx.ModelProto':
 
 def check(model: 'onnx.ModelProto') -> None:
     """
-    Check that a model computes only with its own numbers.
+    Check that a model only computes with its inputs and its own weights, and is not too large.
 
     Raises:
-        PolicyFileError: it does not; the message says what was found and what to do.
+        PolicyFileError: the model is refused; the error says what was found and what to do.
     """
     graph = model.graph
     if not (graph.node and graph.input and graph.output):
         raise PolicyFileError('it is an ONNX model without a network; export it again.')
     if len(graph.node) > MOST_NODES or max(len(graph.input), len(graph.output)) > MOST_TENSORS:
         raise PolicyFileError(
-            f'it has {len(graph.node)} nodes, {len(graph.input)} inputs and {len(graph.output)} outputs; a policy has '
-            f'at most {MOST_NODES} nodes and {MOST_TENSORS} of each.'
+            f'it has {len(graph.node)} nodes, {len(graph.input)} inputs and {len(graph.output)} outputs; export a '
+            f'model with at most {MOST_NODES} nodes, {MOST_TENSORS} inputs and {MOST_TENSORS} outputs.'
         )
     if not any(entry.domain in STANDARD_DOMAINS for entry in model.opset_import):
-        raise PolicyFileError('it does not say which version of the ONNX operators it uses; export it again.')
+        raise PolicyFileError('it does not give the version of its ONNX operators; export it again.')
     if len(model.functions) or len(model.training_info):
         raise PolicyFileError(
             'it contains functions or a training part; inline them with onnx.inliner.inline_local_functions, '
             'or export the policy with torch.onnx.export(..., dynamo=False).'
         )
     if len(graph.sparse_initializer):
-        raise PolicyFileError('it has sparse weights; export it with dense ones.')
-    _check_texts(model)
+        raise PolicyFileError('it has sparse weights; export it with dense weights.')
+        _check_texts(model)
     _check_metadata(model)
     for node in graph.node:
         _check_node(node)
@@ -85,7 +85,7 @@ def check(model: 'onnx.ModelProto') -> None:
 
 
 def _check_texts(model: 'onnx.ModelProto') -> None:
-    """Check that every name is text; protobuf returns bytes for invalid text."""
+    """Check that every name in the model is text; protobuf returns bytes for invalid text."""
     graph = model.graph
     names = [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
     names += [name for entry in model.metadata_props for name in (entry.key, entry.value)]
@@ -97,23 +97,25 @@ def _check_texts(model: 'onnx.ModelProto') -> None:
 def _check_metadata(model: 'onnx.ModelProto') -> None:
     length = sum(len(entry.key) + len(entry.value) for entry in model.metadata_props)
     if length > LONGEST_METADATA:
-        raise PolicyFileError(f'its metadata has {length} characters; at most {LONGEST_METADATA} are read.')
+        raise PolicyFileError(
+            f'its metadata has {length} characters, but the limit is {LONGEST_METADATA}; export it with less metadata.'
+        )
 
 
 def _check_node(node: 'onnx.NodeProto') -> None:
     name = _shown(node.op_type)
     if node.domain not in STANDARD_DOMAINS:
         raise PolicyFileError(
-            f"it uses the operator '{name}' of '{_shown(node.domain)}'; only the standard operators of ONNX are run. "
-            'Export the policy without optimisations for a runtime.'
+            f"it uses the operator '{name}' of '{_shown(node.domain)}', but only the standard operators of ONNX are "
+            'supported; export the policy without optimisations for a runtime.'
         )
     if node.op_type.startswith('Random') or node.op_type in ('Multinomial', 'Bernoulli'):
-        raise PolicyFileError(f"it draws random numbers ('{name}'); export the mean of the actions instead.")
+        raise PolicyFileError(f"it draws random numbers ('{name}'); export the mean action instead.")
     for attribute in node.attribute:
         if attribute.HasField('g') or len(attribute.graphs):
             raise PolicyFileError(f"it has a loop or a branch ('{name}'); export a single step of the policy.")
         if attribute.HasField('sparse_tensor') or len(attribute.sparse_tensors):
-            raise PolicyFileError('it has sparse weights; export it with dense ones.')
+            raise PolicyFileError('it has sparse weights; export it with dense weights.')
 
 
 def _tensors(graph: 'onnx.GraphProto') -> Iterator['onnx.TensorProto']:
@@ -128,24 +130,24 @@ def _tensors(graph: 'onnx.GraphProto') -> Iterator['onnx.TensorProto']:
 def _check_weights(tensor: 'onnx.TensorProto') -> None:
     if tensor.data_location or len(tensor.external_data):
         raise PolicyFileError(
-            f"its tensor '{_shown(tensor.name)}' is in another file; save everything in one: "
+            f"its tensor '{_shown(tensor.name)}' is in another file; save all tensors in one file: "
             "onnx.save(onnx.load('policy.onnx'), 'whole.onnx')."
         )
     size = math.prod(tensor.dims)
     if min(tensor.dims, default=1) < 0 or size > LARGEST_MODEL:
         raise PolicyFileError(
-            f"its tensor '{_shown(tensor.name)}' has the shape {_shape(tensor.dims)}; a policy has at most "
+            f"its tensor '{_shown(tensor.name)}' has the shape {_shape(tensor.dims)}; a tensor may have at most "
             f'{LARGEST_MODEL} numbers.'
         )
 
 
 def one_line(error: object) -> str:
-    """Return an error's text as one short line without a full stop at its end."""
+    """Return an error's text as one short line without a final full stop."""
     return _short(error)
 
 
 def one_sentence(error: object) -> str:
-    """Return an error's text, which may quote a damaged file, as one printable line with a full stop."""
+    """Return an error's text, which may quote a damaged file, as one printable line with a final full stop."""
     words = ' '.join(str(error).split())
     shown = ''.join(letter if letter.isprintable() else '?' for letter in words)
     return (shown if len(shown) <= _LONGEST_ERROR else f'{shown[:_LONGEST_ERROR]}...').rstrip('.') + '.'

@@ -1,9 +1,9 @@
 """
-The roles of an ONNX model's inputs and outputs: observation, hidden states, elapsed time and action.
+Finds the roles of an ONNX model's inputs and outputs: observation, hidden states, elapsed time and action.
 
-A hidden state is an input that has an output of the same shape and the same name, apart from words such as ``in``
-and ``out``: ``h_in`` and ``h_out`` of rsl_rl and mjlab, ``hidden`` and ``next_hidden`` of this package, ``out_state_1``
-and ``out_state`` of rl_games. If they are not found, a description can name them.
+A hidden state is an input for which there is an output of the same shape and the same name, apart from words such as
+``in`` and ``out``: ``h_in`` and ``h_out`` of rsl_rl and mjlab, ``hidden`` and ``next_hidden`` of this package,
+``out_state_1`` and ``out_state`` of rl_games. A description can name hidden states that are not found.
 """
 
 import math
@@ -27,13 +27,13 @@ _WORDS = re.compile(r'[a-z]+|\d+')
 @dataclass(frozen=True)
 class Tensor:
     """
-    An input or output.
+    An input or output of a model.
 
     Args:
-        name: its name.
-        shape: its shape with 1 for every free size; empty for a number.
+        name: the name of the tensor.
+        shape: the shape, with 1 for every free size; empty for a single number.
         dtype: ``float32`` or ``float64``.
-        known: whether the model states its shape.
+        known: whether the model gives the whole shape.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Roles:
     The roles of a model's tensors.
 
     Args:
-        observation: the input that takes the observation.
+        observation: the input that reads the observation.
         action: the output that is the action.
-        states: pairs of input and output of each hidden state.
-        dt: the input that takes the elapsed time [s]; None if there is none.
+        states: for each hidden state, the pair of input and output.
+        dt: the input that reads the elapsed time [s]; None if there is none.
     """
 
     observation: Tensor
@@ -82,11 +82,11 @@ def find_roles(
     states: Mapping[str, str] | None = None,
 ) -> Roles:
     """
-    Return the roles of a model's tensors; given names take precedence.
+    Return the roles of a model's tensors; a name that is given here takes precedence.
 
     Raises:
-        PolicyFileError: a tensor is of another type or too large, a name does not exist, or it remains unclear which
-            input is the observation or which output the action.
+        PolicyFileError: a tensor has another type or is too large, a name does not exist, or it is unclear which input
+            is the observation or which output is the action.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = {one.name: tensor_of(one, 'input') for one in model.graph.input if one.name not in weights}
@@ -102,12 +102,14 @@ def find_roles(
     left = [one for one in outputs.values() if one not in (after for _, after in pairs)]
     for before, after in pairs:
         if after.known and before.shape != after.shape:
-            raise PolicyFileError(f'its hidden state {before} becomes {after}; both must have the same shape.')
+            raise PolicyFileError(
+                f'its hidden state has the input {before} and the output {after}; export both with the same shape.'
+            )
     seen = _pick(inputs, observation, 'input') if observation else _only(free, 'inputs', 'observation')
     if other := [one for one in free if one is not seen]:
         raise PolicyFileError(
-            f"its input {other[0]} is neither the observation nor a hidden state; name its output in 'tensors.states' "
-            'of the description, or export a policy that does not need it.'
+            f'its input {other[0]} is neither the observation nor a hidden state; name the input and its output in '
+            "'tensors.states' of the description, or export a policy without this input."
         )
     return Roles(seen, _action(outputs, left, action), tuple(pairs), elapsed)
 
@@ -124,8 +126,8 @@ def _only(found: Sequence[Tensor], what: str, role: str) -> Tensor:
         return found[0]
     names = ', '.join(map(str, found[:8])) or 'none'
     raise PolicyFileError(
-        f"its {what} are {names}, and it is not clear which one is the {role}; name it in 'tensors.{role}' of the "
-        'description, and hidden states under tensors.states.'
+        f"its {what} are {names}, and it is not clear which of them is the {role}; name the {role} in 'tensors.{role}' "
+        "of the description, and the hidden states in 'tensors.states'."
     )
 
 
@@ -136,7 +138,7 @@ def _pick(tensors: Mapping[str, Tensor], name: str, kind: str) -> Tensor:
 
 
 def _pairs(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Return inputs and outputs of the same stem, first with the numbers in it, then without."""
+    """Return pairs of inputs and outputs whose names have the same stem, first with the numbers in it, then without."""
     found: list[tuple[Tensor, Tensor]] = []
     for numbers in (True, False):
         for one in inputs:
@@ -157,10 +159,10 @@ def _stem(name: str, numbers: bool) -> tuple[str, ...]:
 
 def tensor_of(value: 'onnx.ValueInfoProto', kind: str) -> Tensor:
     """
-    Return an input or output of a model; ``kind`` is the word for it in errors.
+    Return an input or output of a model; ``kind``, ``input`` or ``output``, is its name in errors.
 
     Raises:
-        PolicyFileError: its numbers are not floating-point numbers, or it is too large.
+        PolicyFileError: the tensor does not have floating-point numbers, or is too large.
     """
     of: Any = value.type.tensor_type
     dtype = {1: 'float32', 11: 'float64'}.get(of.elem_type if value.type.HasField('tensor_type') else 0)
@@ -172,8 +174,8 @@ def tensor_of(value: 'onnx.ValueInfoProto', kind: str) -> Tensor:
     sizes = [size.dim_value if size.HasField('dim_value') else 1 for size in of.shape.dim]
     if len(sizes) > 4 or min(sizes, default=1) < 1 or math.prod(sizes) > LARGEST_TENSOR:
         raise PolicyFileError(
-            f"its {kind} '{value.name[:60]}' has {len(sizes)} dimensions and {math.prod(sizes)} entries; a policy's "
-            f'has at most 4 dimensions and 1 to {LARGEST_TENSOR} entries.'
+            f"its {kind} '{value.name[:60]}' has {len(sizes)} dimensions and {math.prod(sizes)} entries; it must have "
+            f'at most 4 dimensions and 1 to {LARGEST_TENSOR} entries.'
         )
     fixed = of.HasField('shape') and all(size.HasField('dim_value') for size in of.shape.dim)
     return Tensor(value.name, tuple(sizes), dtype, fixed)

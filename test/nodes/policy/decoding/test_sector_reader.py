@@ -50,9 +50,9 @@ def test_infinite_zero_and_invalid_ranges_have_the_meaning_of_rep_117():
         ([math.nan] * 5 + [1] * 5, {}, r"sector 'nearest\(-0.5, 0.0, 4.0\)' measured anything"),
         ([0.0] * 5 + [1] * 5, {}, 'measured anything'),
         ([1.0] * 4, {'first': 0.05}, r'has no ray: the scan has 4 rays from 0.05 to 0.35 rad'),
-        ([], {}, 'must have ranges'),
-        ([1.0] * 4, {'step': 0.0}, 'must have ranges'),
-        ([1.0] * 4, {'first': math.nan}, 'must have ranges'),
+        ([], {}, 'must have at least one range'),
+        ([1.0] * 4, {'step': 0.0}, 'must have at least one range'),
+        ([1.0] * 4, {'first': math.nan}, 'must have at least one range'),
     ],
 )
 def test_a_sector_that_was_not_measured_gives_no_observation(ranges, keywords, message):

@@ -1,1 +1,1 @@
-"""Decode: from a message to its stamp and values, the first step from a state to a command."""
+"""Decoding reads the stamp and the values from a message: the first step from a state to a command."""

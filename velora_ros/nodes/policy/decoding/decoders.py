@@ -1,8 +1,8 @@
 """
-Decode: from a message to its stamp and values, the first of four steps from a state to a command.
+Decoders read the stamp and the values from a message: the first of four steps from a state to a command.
 
-A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`MessageDecoder` is for every type except
-joint states (``serialised_messages.py``) and a plain Imu (``imu_decoder.py``), which are decoded from their bytes.
+A decoder has one method, ``decode(message, now) -> (stamp, values)``. Joint states (``serialised_messages.py``) and a
+plain Imu (``imu_decoder.py``) are decoded from their bytes; :class:`MessageDecoder` decodes all other types.
 """
 
 from typing import Any, Protocol
@@ -20,11 +20,11 @@ class Decoder(Protocol):
 
     def decode(self, message: Any, now: int) -> tuple[int, Any]:
         """
-        Return when a message was measured [ns] and its values.
+        Return (stamp, values): when the message was measured [ns], and what it contains.
 
         Args:
             message: the message, or its bytes.
-            now: the time of the robot's clock [ns]; the stamp of a message without one, or with a stamp of zero.
+            now: the time of the robot's clock [ns]; it replaces a missing or zero stamp.
 
         Raises:
             ObservationError: the message cannot be used.
@@ -37,7 +37,7 @@ class MessageDecoder:
     Decodes messages of any type other than joint states.
 
     Args:
-        source: where they come from.
+        source: the source of the messages.
         reader: reads the values.
         frames: the frames of all sources.
 
@@ -52,7 +52,7 @@ class MessageDecoder:
         if source.frame and not self._has_stamp:
             raise ConfigError(
                 f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and "
-                'thus no frame; omit it.'
+                'thus no frame; omit the parameter.'
             )
 
     def decode(self, message: Any, now: int) -> tuple[int, Numbers]:

@@ -23,7 +23,7 @@ class Reader(Protocol):
 
     def read(self, message: Any) -> Numbers:
         """
-        Return the numbers of all fields, in their order; the caller must not keep an array.
+        Return the numbers of all fields, in their order; the next call may overwrite a returned array.
 
         Raises:
             ObservationError: the message cannot be used.
@@ -41,7 +41,7 @@ class WantedField(NamedTuple):
 
 def make_field_reader(kind: Kind, wanted: Sequence[WantedField]) -> Reader:
     """
-    Return the reader of fields that are paths; the fastest one if all are plain numbers.
+    Return a reader of fields given by paths; a faster one if all of them are plain numbers.
 
     Raises:
         ConfigError: a field does not exist in the message type, or does not have the wanted width.
@@ -111,8 +111,8 @@ def _make_part(kind: Kind, wanted: WantedField) -> '_Number | _Slice | _Reductio
         return _Number(way.before, filler)
     if way.length is not None and way.length != width:
         raise ConfigError(
-            f"'{field.text}' gives {way.length} values, but the policy has {width} observations for it; give the slice "
-            'another start or stop.'
+            f"'{field.text}' gives {way.length} values, but the policy has {width} observations for it; change the "
+            'start or the stop of the slice.'
         )
     return _Slice(SliceReader(kind.name, way, width), filler)
 
@@ -153,12 +153,12 @@ class _Reduction:
 
 class KnownReader:
     """
-    Reads messages; refuses those that mark one of their parts as unknown, as defined for sensor_msgs/Imu.
+    Reads messages, and refuses a message that declares a part unknown: its first covariance is -1 (sensor_msgs/Imu).
 
     Args:
         reader: reads the message.
         kind: the message type, for errors.
-        parts: the parts that have a covariance.
+        parts: the parts to check, which have a covariance.
     """
 
     def __init__(self, reader: Reader, kind: str, parts: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """
 Decodes an Imu from its serialised bytes, because deserialising it with rclpy takes longer.
 
-After the header an Imu has 37 numbers at fixed places: orientation x, y, z, w, angular velocity and linear
-acceleration, each followed by the nine numbers of its covariance.
+After the header, an Imu has 37 numbers in a fixed order: the orientation x, y, z, w, the angular velocity and the
+linear acceleration, each followed by the nine numbers of its covariance.
 """
 
 import math
@@ -29,11 +29,11 @@ FIELDS = tuple(
 
 class ImuDecoder:
     """
-    Reads directions from serialised Imu messages, in the base's frame.
+    Reads gravity, angular velocity and linear acceleration from serialised Imu messages, in the base's frame.
 
     Args:
         fields: some of :data:`FIELDS`.
-        mounting: roll, pitch and yaw of the sensor in the base's frame [rad]; empty: the frames agree.
+        mounting: roll, pitch and yaw of the sensor in the base's frame [rad]; empty if the frames agree.
 
     Raises:
         ConfigError: the mounting is not three angles.
@@ -49,10 +49,10 @@ class ImuDecoder:
 
     def decode(self, message: bytes, now: int) -> tuple[int, list[float]]:
         """
-        Return the time of measurement [ns] and the values of the fields; an unset stamp becomes ``now``.
+        Return the time of measurement [ns], or ``now`` if the stamp is not set, and the values of the fields.
 
         Raises:
-            ObservationError: the bytes are not an Imu, it lacks a part that is read, or the orientation is invalid.
+            ObservationError: the bytes are not an Imu, a part that is read is missing, or the orientation is invalid.
         """
         numbers, stamp = self._numbers(message)
         for part, at in self._parts:
@@ -77,7 +77,7 @@ class ImuDecoder:
 
 
 def _down(x: float, y: float, z: float, w: float) -> list[float]:
-    """Return the direction of gravity in the frame of an orientation; contract.orientations does it for many."""
+    """Return the direction of gravity in an orientation's frame; ``contract.orientations`` does this for arrays."""
     square = x * x + y * y + z * z + w * w
     if not _SHORTEST <= square < math.inf:
         raise ObservationError(

@@ -1,5 +1,5 @@
 """
-From the path of a field, such as ``ranges[0:3]``, to an object that reads its numbers from a message.
+Turns the path of a field, such as ``ranges[0:3]``, into an object that reads its numbers from a message.
 
 :func:`find_way` checks a path against the types of a message once, when the node is configured. The :class:`Way` that
 it returns is applied to each message.
@@ -24,7 +24,7 @@ Getter = Callable[[Any], Any]
 # The type of a quaternion's `gravity`: not a message, but it has x, y and z.
 _DIRECTION, _AXES = 'direction of gravity', ('x', 'y', 'z')
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint', 'octet')
-_SHORT = "choose existing values in 'observation.fields', or check the node that publishes it."
+_SHORT = "correct 'observation.fields', or check the node that publishes the message."
 
 
 class Kind(NamedTuple):
@@ -48,7 +48,7 @@ class Way(NamedTuple):
         text: the path as it was written.
         before: returns the number, or the array to be sliced.
         cut: the slice, if there is one.
-        after: returns the number in each element of the slice; None if the elements are numbers.
+        after: returns the number in one element of the slice; None if the elements are numbers.
         label: the path of the array.
         length: number of elements in the slice if the array has a fixed length; otherwise None.
     """
@@ -80,7 +80,7 @@ class SliceReader:
         Return the numbers, shape (width,).
 
         Raises:
-            ObservationError: the message has another number of them.
+            ObservationError: the message has a different number of values.
         """
         text, before, cut, after, label, _ = self._way
         whole = before(message)
@@ -89,7 +89,7 @@ class SliceReader:
         elements, wanted = whole[cut], self._width
         if len(elements) != wanted and (wanted is not None or not len(elements)):
             raise ObservationError(
-                f"a {self._kind} has {len(whole)} values of '{label}', but '{text}' takes "
+                f"a {self._kind} has {len(whole)} values of '{label}', but '{text}' needs "
                 f'{wanted or "at least one"} and finds {len(elements)}; {_SHORT}'
             )
         return np.array(elements if after is None else [after(element) for element in elements], dtype=np.float64)
@@ -97,7 +97,7 @@ class SliceReader:
 
 def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
     """
-    Resolve a path through the types of a message.
+    Check a path against the types of a message, and return how to read its numbers.
 
     Args:
         kind: the message type.
@@ -151,7 +151,7 @@ def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, 
         return _itself, _DIRECTION
     if here == _DIRECTION:
         if step not in _AXES:
-            raise ConfigError(f"'{path.text}' ends with '{step}'; gravity has x, y and z.")
+            raise ConfigError(f"'{path.text}' ends with '{step}', but gravity has x, y and z.")
         return QuaternionAngle(before.rpartition('.')[0], step), 'double'
     if here == QUATERNION and step in ANGLES:
         return QuaternionAngle(before, step), 'double'
@@ -242,7 +242,7 @@ def numbers_of(message: Any) -> dict[str, Getter | None]:
 
 
 def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
-    """Yield what :func:`numbers_of` returns, for a message at a path."""
+    """Yield the items of :func:`numbers_of`, each path with the prefix ``path``."""
     for name, kind in message.get_fields_and_field_types().items():
         if kind.startswith(_NUMBERS) and not _array_of(kind):
             yield path + name, _octet(path + name) if kind == 'octet' else None

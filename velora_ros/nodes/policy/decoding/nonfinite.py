@@ -45,7 +45,7 @@ class Refuse:
             which = f'value {bad[0]} of ' if len(values) > 1 else ''
             raise ObservationError(
                 f"{which}'{self._what}' is {values[bad[0]]}; set 'observation.nonfinite' to its replacement, a number "
-                'or the name of one in the message.'
+                'or the path of a number in the message.'
             )
         return values
 
@@ -74,11 +74,11 @@ class ReplaceByNumber:
 
 class ReplaceRanges:
     """
-    Replaces infinite distances by their meaning in REP 117, then other values, such as NaN, by another filler.
+    Replaces infinite distances by the limits that they stand for (REP 117), and other values, such as NaN, by ``rest``.
 
     Args:
         kind: the message type, a key of the table of distances.
-        rest: filler for other values that are not finite, and for inf too if ``keeps_far`` is set.
+        rest: the filler for other values that are not finite, and for inf too if ``keeps_far`` is set.
         keeps_far: whether the user gave a replacement, which then also applies to inf.
     """
 
@@ -99,11 +99,11 @@ def make_filler(kind: Kind, text: str, field: Field | None = None) -> Filler:
 
     Args:
         kind: the message type.
-        text: the user's choice, as in :class:`velora_ros.contract.sources.ObservationSettings`.
+        text: the entry of ``observation.nonfinite`` (:class:`velora_ros.contract.sources.ObservationSettings`).
         field: the field; None for a user's own reader.
 
     Raises:
-        ConfigError: the message has no number of that name.
+        ConfigError: ``text`` is neither a number nor the path of a number in the message.
     """
     what = field.text if field else 'the reader'
     has_meaning = field is not None and is_range(kind, field)
@@ -131,7 +131,7 @@ def has_ranges(kind: Kind) -> bool:
 
 
 def fill_scan(message: Any) -> None:
-    """Replace the infinite ranges of a scan, in the message itself, by their meaning in REP 117."""
+    """Replace the infinite ranges of a scan, in the message itself, by the limits that they stand for (REP 117)."""
     ranges = np.asarray(message.ranges, dtype=np.float64)
     if np.isinf(ranges).any():
         filled = fill_ranges(ranges, message.range_min, message.range_max)

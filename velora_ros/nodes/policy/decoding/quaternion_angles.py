@@ -15,7 +15,7 @@ _SHORTEST = 1e-6
 
 class QuaternionAngle:
     """
-    Computes one angle of a quaternion.
+    Computes one angle of a quaternion, or one component of the direction of gravity in its frame.
 
     Args:
         path: the quaternion's path in the message, for errors.

@@ -5,20 +5,20 @@ A field is the path to a number in the message, for every message type: ``angula
 ``twist.twist.linear.x`` of an Odometry, ``ranges[0]`` of a LaserScan, ``transforms[0].transform.translation.x``. A
 slice such as ``ranges[0:360]`` gives one observation for each of its elements; ``min``, ``max`` or ``mean`` of a slice
 gives one. :mod:`velora_ros.contract.fields` has the syntax. A quaternion also has the angles ``roll``, ``pitch`` and
-``yaw`` [rad]. The numbers of a Float64MultiArray may be given by their index alone. A value that the message itself
-declares unknown (a first covariance of -1, as in an Imu without orientation) is not read.
+``yaw`` [rad]. The numbers of a Float64MultiArray may be given by their index alone. A message is refused if it declares
+a value that is read as unknown, by a first covariance of -1, as in an Imu without orientation.
 
 A value that is not finite makes the message unusable, unless ``observation.nonfinite`` gives its replacement. In the
-ranges of LaserScan and Range, infinity has a meaning (REP 117): inf is "nothing within range_max" and read as
-``range_max``, -inf is "closer than range_min" and read as ``range_min``.
+ranges of LaserScan and Range, infinity has a meaning (REP 117): inf means "nothing within range_max" and is read as
+``range_max``; -inf means "closer than range_min" and is read as ``range_min``.
 
 For values that no path reaches, write one function::
 
     def nearest(fields: Sequence[str]) -> Callable[[LaserScan], Sequence[float]]:
         return lambda message: [min(message.ranges)]
 
-It takes the fields and returns a function that is called with each message and returns one number for each field; it
-raises ConfigError for fields that it does not support. Your package offers it as an entry point of the group
+It takes the fields and returns a function, which is called with each message and returns one number for each field. It
+raises ConfigError for fields that it does not support. Your package provides it as an entry point of the group
 ``velora_ros.readers`` under the name of the type: ``sensor_msgs/msg/LaserScan = my_robot.readers:nearest``. Fields with
 an index, a slice or a reduction that exist in the message are still read by their path.
 """
@@ -82,7 +82,7 @@ def message_class(kind: str) -> Any:
 
 
 def has_number(kind: str, path: str) -> bool:
-    """Return whether messages of a type have a number at this path, outside arrays."""
+    """Return whether a message type has a number at a path such as ``twist.linear.x``; arrays are not searched."""
     return path in numbers_of(message_class(kind))
 
 
@@ -95,18 +95,18 @@ def make_reader(
     zero_is_far: bool = False,
 ) -> Reader:
     """
-    Return the reader of some fields of a message type.
+    Return the reader of the given fields of a message type.
 
     Args:
         kind: the message type, by its short or full name.
         fields: the fields.
         nonfinite: for each field the replacement for a value that is not finite: a number, the path of a number in the
-            same message, ``refuse``, or ``''`` for the meaning in the message type; empty: that for all.
-        widths: number of values of each field; empty: from the slices.
+            same message, ``refuse``, or ``''`` for the meaning in the message type. If empty, ``''`` for all fields.
+        widths: number of values of each field; if empty, derived from the slices.
         zero_is_far: whether a range of 0 in a LaserScan means that nothing is within reach.
 
     Raises:
-        ConfigError: there is no such type or field; the message says what there is.
+        ConfigError: the type or a field does not exist; the error lists the valid ones.
     """
     of = Kind(canonical_type(kind, TYPES), message_class(kind))
     nonfinite = nonfinite or [''] * len(fields)
@@ -146,7 +146,7 @@ def _sector_reader(kind: Kind, fields: Sequence[str], *, zero_is_far: bool) -> R
 
 
 def _own_reader(kind: Kind) -> OwnReader | None:
-    """Return the function that an installed package offers for this type."""
+    """Return the function that an installed package provides for this type; None if there is none."""
     if kind.name in TYPES:
         return None
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=kind.full_name):
@@ -174,8 +174,8 @@ def _vector_field(field: str) -> str:
         return f'data[{field}]'
     if 'data' not in field:
         raise ConfigError(
-            f"'{field}' is not a field of a {VECTOR}; give the index of a number (0, 1, 2, ...), or, for several, "
-            'data[0:3], min(data[0:3]) and so on.'
+            f"'{field}' is not a field of a {VECTOR}; give the index of a number (0, 1, 2, ...), a slice such as "
+            'data[0:3], or a reduction such as min(data[0:3]).'
         )
     return field
 
@@ -233,7 +233,9 @@ class PluginReader:
         try:
             values = np.array([float(number) for number in self._own(message)])
         except Exception as error:
-            raise ObservationError(f'the reader of {self._kind.name} failed on a message: {error!r}.') from error
+            raise ObservationError(
+                f'the reader of {self._kind.name} failed on a message: {error!r}. Correct the package that provides it.'
+            ) from error
         if len(values) == self._count:
             for place, filler in self._fillers:
                 values[place : place + 1] = filler.fill(message, values[place : place + 1])

@@ -28,7 +28,7 @@ def is_sector(text: str) -> bool:
 
 class SectorReader:
     """
-    Reads the nearest range of sectors, for any number of rays.
+    Reads the nearest range in each sector, whatever the number of rays of the scan.
 
     Args:
         fields: the sectors.
@@ -73,14 +73,14 @@ class SectorReader:
         self._layout = None
         if not count or step == 0 or not np.isfinite([first, step]).all():
             raise ObservationError(
-                f'a LaserScan has {count} ranges, angle_min {first:g} and angle_increment {step:g}; it must have '
-                'ranges and an angle between them.'
+                f'a LaserScan has {count} ranges, angle_min {first:g} and angle_increment {step:g}; it must have at '
+                "least one range and a finite increment other than 0. Check the laser's driver."
             )
         rays = Rays(self._sectors, count, first, step)
         if rays.empty:
             raise ObservationError(
                 f"the sector '{self._fields[rays.empty[0]]}' has no ray: the scan has {count} rays from {first:.4g} to "
-                f'{first + (count - 1) * step:.4g} rad; use a laser that covers it.'
+                f'{first + (count - 1) * step:.4g} rad; use a laser that covers the sector.'
             )
         self._rays, self._layout = rays, (count, first, step)
 

@@ -1,5 +1,5 @@
 """
-The frames of the sources' positions: goals are converted if ``tf`` can be read; all others must agree.
+The frames of the sources' positions: goals are converted if ``tf`` can be read; all other frames must agree.
 
 If robot and goal were in different frames, the robot would go to the wrong place.
 """
@@ -15,7 +15,7 @@ from velora_ros.spec import Source
 # Types whose header has the frame of their positions; other headers have the sensor's own frame.
 _POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 _CONVERTED = ('PoseStamped', 'PointStamped')
-_NO_TF = 'tf2_msgs is not installed, so policy_node does not convert frames.'
+_NO_TF = 'policy_node converts frames only if tf2_msgs is installed.'
 
 
 class SourceFrames:
@@ -29,7 +29,7 @@ class SourceFrames:
     def __init__(self, tree: FrameTree | None = None) -> None:
         self.tree = tree
         self.goals: set[str] = set()
-        """Names of the sources that are goals: their values never become too old."""
+        """Names of the sources that are goals; a goal never becomes too old."""
         self._sources: list[Source] = []
         self._frames: dict[str, str] = {}
 
@@ -68,7 +68,7 @@ class SourceFrames:
         if self.tree is None:
             raise ObservationError(f'{start}. {_NO_TF}')
         if _kind(source) not in _CONVERTED or source.name not in self.goals:
-            raise ObservationError(f'{start}. Only goals, {" and ".join(_CONVERTED)}, are converted.')
+            raise ObservationError(f'{start}. Only goals of the types {" and ".join(_CONVERTED)} are converted.')
         try:
             return self.tree.pose(frame, wanted)
         except ObservationError as error:
@@ -90,7 +90,7 @@ class SourceFrames:
 
 
 def move(message: Any, pose: Pose) -> None:
-    """Change a PoseStamped or PointStamped to the frame in which its own frame has this pose."""
+    """Convert a PoseStamped or PointStamped, in place, to the frame in which its own frame has the given pose."""
     given = getattr(message, 'pose', None)
     place = message.point if given is None else given.position
     turn = (1.0, 0.0, 0.0, 0.0)
