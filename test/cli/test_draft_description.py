@@ -50,7 +50,7 @@ def test_a_draft_has_what_metadata_and_robot_say_and_null_for_the_rest(model, ca
 def test_a_draft_that_is_filled_in_runs_and_is_written_as_parameters(model, capsys):
     run(capsys, model, '--robot', robot_path('quadruped'))
     status, _, err = run(capsys, model)
-    assert status == 1 and 'it does not state the period, the scale of the observations' in err
+    assert status == 1 and 'it lacks the period, the scale of the observations' in err
     beside = model.with_suffix('.yaml')
     beside.write_text(beside.read_text().replace('period: null', 'period: 0.02').replace('scale: null', 'scale: 1.0'))
     assert Policy.load(model).step([0.0] * 48).shape == (12,)
@@ -89,8 +89,8 @@ def of_nine_joints():
         (of_nine_joints(), 'its network returns 12 actions and 0 numbers of hidden state, but the description has 9'),
         (
             {'observations': [{'term': 'gyroscope', 'scale': 1.0}]},
-            "its term 'gyroscope' is not in any standard message; give its topic and size in the description. "
-            "Did you mean 'gyro'?",
+            "its term 'gyroscope' is not in any standard message; give the 'topic' and 'size' of the term in the "
+            "description. Did you mean 'gyro'?",
         ),
     ],
 )

@@ -38,7 +38,9 @@ def test_positions_are_known_by_name_by_the_user_s_word_or_as_servos():
 
 
 def test_what_does_not_fit_is_refused_with_what_would():
-    with pytest.raises(ConfigError, match=r"'command\.scale' has 2 values, but the policy commands 3: elbow/position"):
+    with pytest.raises(
+        ConfigError, match=r"'command\.scale' has 2 values, but the number of actions is 3: elbow/position"
+    ):
         action_meaning(spec(), scale=(1.0, 2.0))
     with pytest.raises(ConfigError, match=r"set 'command\.interface' to 'position'"):
         action_meaning(spec(), interface='velocity')

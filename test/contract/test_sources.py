@@ -89,7 +89,7 @@ def test_what_stands_for_joint_states_that_are_not_finite_is_a_number():
     [
         (
             {'fields': ('scan:ranges[0:4]',)},
-            r'has 4 values \(scan:ranges\[0:4\] gives 4\), but the policy has 6 observations',
+            r'has 4 values \(scan:ranges\[0:4\] gives 4\), but the number of observations is 6',
         ),
         ({'fields': ('scan:ranges[0:8]', 'scan:ranges[:]')}, r'has 8 values .* without scan:ranges\[:\]'),
         ({'fields': ('scan:ranges[2:]', 'scan:ranges[:-2]')}, "the slices 'scan:ranges.2:.' and 'scan:ranges.:-2.'"),
@@ -105,7 +105,9 @@ def test_slices_that_do_not_fit_are_refused_with_their_lengths(settings, message
 
 def test_of_many_observations_only_some_are_named():
     names = tuple(f'ray_{i}' for i in range(360))
-    with pytest.raises(ConfigError, match=r'reads 360: ray_0, .*ray_9, \.\.\., ray_359\. Give one'):
+    with pytest.raises(
+        ConfigError, match=r'the number of observations is 360: ray_0, .*ray_9, \.\.\., ray_359\. Give one'
+    ):
         plan(names, ObservationSettings(sources=(SCAN,), fields=('scan:ranges[0:36]',)))
 
 
@@ -115,12 +117,12 @@ def test_of_many_observations_only_some_are_named():
         ({'fields': ('joints:a/position',) * 2, 'nonfinite': ('range_max',)}, "'observation.nonfinite' is 'range"),
         (
             {'fields': ('joints:a/position',)},
-            "'observation.fields' has 1 entries, but the policy has 2 observations: slider/pos",
+            "'observation.fields' has 1 entries, but the number of observations is 2: slider/pos",
         ),
         ({'fields': ('joints:a/positon',) * 2}, "Did you mean 'position'"),
         (
             {'fields': ('joint:a/position',) * 2},
-            "source 'joint', which 'observation.sources' does not list. Did you me",
+            "source 'joint', but 'observation.sources' does not list it. Did you me",
         ),
         ({'fields': ('robo:a/position',) * 2, 'sources': (ROBOT,)}, "Did you mean 'robot'"),
         ({'fields': ('a/position',) * 2, 'sources': (ROBOT,)}, 'For example robot:a/position'),
@@ -129,7 +131,7 @@ def test_of_many_observations_only_some_are_named():
             {'sources': (ROBOT, IMU)},
             "'observation.fields' is empty, but cannot be derived .* slider/position, hinge/position",
         ),
-        ({'scale': (1.0,)}, "'observation.scale' has 1 entries, but the policy has 2 observations"),
+        ({'scale': (1.0,)}, "'observation.scale' has 1 entries, but the number of observations is 2"),
         ({'transform': ('sin',) * 3}, "'observation.transform' has 3 entries"),
     ],
 )

@@ -83,7 +83,8 @@ def test_the_interface_gives_unnamed_actions_their_meaning_and_must_not_contradi
 
 
 @pytest.mark.parametrize(
-    ('rates', 'message'), [((1.0, 2.0), 'has 2 values, but the policy commands 1'), ((-1.0,), 'has -1; it must be')]
+    ('rates', 'message'),
+    [((1.0, 2.0), 'has 2 values, but the number of actions is 1'), ((-1.0,), 'has the value -1; give')],
 )
 def test_slew_rates_that_do_not_fit_are_refused(rates, message):
     with pytest.raises(ConfigError, match=message):
@@ -130,11 +131,15 @@ def test_scale_and_offset_of_the_user_replace_those_of_the_file_one_by_one():
 @pytest.mark.parametrize(
     ('field', 'values', 'message'),
     [
-        ('scale', (1.0, 2.0, 3.0), r"'command\.scale' has 3 values, but the policy commands 2: a/effort, b/position"),
-        ('offset', (1.0,), r"'command\.offset' has 1 values, but the policy commands 2"),
-        ('scale', (1.0, 0.0), r"'command\.scale' has 0; it must be a finite number other than 0"),
-        ('scale', (math.inf, 1.0), r"'command\.scale' has inf"),
-        ('offset', (0.0, math.nan), r"'command\.offset' has nan; it must be a finite number"),
+        (
+            'scale',
+            (1.0, 2.0, 3.0),
+            r"'command\.scale' has 3 values, but the number of actions is 2: a/effort, b/position",
+        ),
+        ('offset', (1.0,), r"'command\.offset' has 1 values, but the number of actions is 2"),
+        ('scale', (1.0, 0.0), r"'command\.scale' has the value 0; give the SI value of one unit"),
+        ('scale', (math.inf, 1.0), r"'command\.scale' has the value inf"),
+        ('offset', (0.0, math.nan), r"'command\.offset' has the value nan; give a finite number"),
     ],
 )
 def test_a_scale_or_an_offset_that_does_not_fit_is_refused(field, values, message):

@@ -110,8 +110,8 @@ def test_it_can_be_switched_off_while_it_runs():
 @pytest.mark.parametrize(
     ('limits', 'words'),
     [
-        ({'interpolate': 50.0}, "'command.interpolate' is 50 Hz, but the policy commands at 50 Hz by itself"),
-        ({'interpolate': math.inf}, "'interpolate' has inf"),
+        ({'interpolate': 50.0}, "'command.interpolate' is 50 Hz, but the policy itself commands at 50 Hz"),
+        ({'interpolate': math.inf}, "'interpolate' has the value inf"),
         ({'interpolate': 200.0, 'max_state_age_s': 0.01}, "'max_state_age_s' is 0.01 s, but with 'command.interpolate"),
     ],
 )

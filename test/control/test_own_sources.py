@@ -38,5 +38,5 @@ def test_the_previous_action_is_read_in_any_order_as_the_controller_updates_it()
     action[:] = [4.0, 5.0, 6.0]
     own.fill(values, 1)
     assert values.tolist() == [0.0, 6.0, 0.0, 4.0]
-    with pytest.raises(ConfigError, match='the policy has 3'):
+    with pytest.raises(ConfigError, match='have the numbers 0 to 2'):
         LastAction([(0, 3)], action)

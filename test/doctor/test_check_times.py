@@ -50,7 +50,7 @@ def test_a_clock_that_stands_still_or_runs_slowly_is_found():
     frozen = check(Times(np.zeros(100), fine.received))
     assert ('mend', 'clock') in levels(frozen)
     slow = check(Times(fine.stamps / 2, fine.received), period=0.01, max_age=None)
-    assert any('advance by 0.5 s each second' in one.text for one in slow)
+    assert any('advance by 0.5 s per second' in one.text for one in slow)
 
 
 def test_two_publishers_whose_stamps_alternate_are_found():

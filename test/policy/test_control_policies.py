@@ -86,5 +86,8 @@ def test_a_cell_whose_weights_are_anothers_is_refused(make_policy_file):
 
 def test_numba_runs_the_liquid_cell_only(file):
     assert Policy(file).engine == 'numpy'
-    with pytest.raises(ConfigError, match=f"the engine 'numba' runs 'cfc', but this policy has the cell '{file.cell}'"):
+    with pytest.raises(
+        ConfigError,
+        match=f"the engine 'numba' supports only the cell 'cfc', but this policy has the cell '{file.cell}'",
+    ):
         Policy(file, 'numba')

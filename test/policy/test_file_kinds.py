@@ -119,7 +119,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_an_own_file_in_the_wrong_place_gets_advice(own: dict[str, Path]) -> None:
     assert why_no_policy(own['policy']) == why_no_agent(own['checkpoint']) == why_no_run(own['run']) == ''
     checkpoint, run = why_no_policy(own['checkpoint']), why_no_policy(own['run'])
-    assert checkpoint.startswith('this is a checkpoint of a training run, not a policy; name the policy of its run')
+    assert checkpoint.startswith('this is a checkpoint of a training run, not a policy; give the policy of its run')
     assert str(own['policy']) in checkpoint and str(own['policy']) in run
     assert 'LiquidDDPG.load(file).export' in why_no_policy(own['agent'])
     assert 'LiquidDDPG.from_policy(file)' in why_no_agent(own['policy'])

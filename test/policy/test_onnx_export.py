@@ -165,7 +165,9 @@ def test_without_onnx_the_error_says_how_to_install_it(make_policy_file, tmp_pat
 
 
 def test_another_cell_is_refused(make_policy_file):
-    with pytest.raises(PolicyFileError, match="has the cell 'gru'; only a policy with the cell 'cfc' can be exported"):
+    with pytest.raises(
+        PolicyFileError, match="has the cell 'gru', but only a policy with the cell 'cfc' can be exported"
+    ):
         to_onnx(make_policy_file(cell='gru'))
 
 

@@ -105,7 +105,7 @@ def test_the_same_observation_after_another_history_gives_another_action(policy)
 
 
 BAD_STEPS = [
-    (np.zeros(3), None, r'shape \(3,\); this policy reads \(4,\): obs_0, obs_1'),
+    (np.zeros(3), None, r'shape \(3,\); it must be \(4,\): obs_0, obs_1'),
     (np.zeros((1, 4)), None, r'shape \(1, 4\)'),
     (1.0, None, r'shape \(\)'),
     ([0, 0, np.nan, 0], None, 'entry 2 is nan'),

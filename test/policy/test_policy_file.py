@@ -94,16 +94,16 @@ def test_tensors_of_a_policy_cannot_be_changed_in_place(file):
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* require \(12,\)"),
+        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* must be \(12,\)"),
         (lambda t: {'motor.weight': t['motor.weight'].T}, "'motor.weight' has the shape"),
         (lambda t: {'command.bias': t['command.bias'].astype(np.float16)}, "'command.bias' is of type float16"),
         (lambda t: {'wiring.inter': t['wiring.inter'].astype(bool)}, "'wiring.inter' is of type bool"),
-        (lambda t: {'wiring.inter': t['wiring.inter'] * 2}, "'wiring.inter' holds 2"),
-        (lambda t: {'normalisation.scale': t['normalisation.scale'] * np.nan}, "'normalisation.scale' holds a NaN"),
-        (lambda t: {'command.bias': t['command.bias'] + np.float32(np.inf)}, "'command.bias' holds a NaN or an inf"),
+        (lambda t: {'wiring.inter': t['wiring.inter'] * 2}, "'wiring.inter' has the value 2"),
+        (lambda t: {'normalisation.scale': t['normalisation.scale'] * np.nan}, "'normalisation.scale' has a NaN"),
+        (lambda t: {'command.bias': t['command.bias'] + np.float32(np.inf)}, "'command.bias' has a NaN or an inf"),
         (lambda t: {'inter.weight': t['inter.weight'] + np.float32(1)}, "'inter.weight' has .* weights where"),
         (lambda t: {'wiring.command': t['wiring.command'] * 0}, "'command.weight' has .* weights where"),
-        (lambda t: {'other': t['inter.bias']}, 'unknown: other; valid: normalisation.offset'),
+        (lambda t: {'other': t['inter.bias']}, 'unknown: other; the valid ones are normalisation.offset'),
     ],
 )
 def test_a_wrong_tensor_is_named(file, load_bytes, change, named):
@@ -134,9 +134,9 @@ def test_a_missing_field_is_named(file, load_bytes, name):
         ({'spec': []}, "'spec' is .*JSON object"),
         ({'wiring': {}}, "wiring field 'n_neurons' is None"),
         ({'wiring': {'n_neurons': 20, 'inter': 11, 'command': 8, 'motor': 1}}, 'inter . command, 11 . 8'),
-        ({'wiring': {'n_neurons': 20, 'inter': 12, 'command': 8, 'motor': 2}}, "'motor' is 2; the spec has 1"),
+        ({'wiring': {'n_neurons': 20, 'inter': 12, 'command': 8, 'motor': 2}}, "'motor' is 2; it must be 1"),
         ({'wiring': {'n_neurons': 20, 'inter': 12.0, 'command': 8, 'motor': 1}}, "'inter' is 12.0"),
-        ({'dt_range': [0.05, 0.08]}, "'dt_range' is .* include the period, 0.04"),
+        ({'dt_range': [0.05, 0.08]}, "'dt_range' is .* include the period 0.04"),
         ({'dt_range': [0, 0.08]}, "'dt_range' is .* must be positive"),
         ({'dt_range': [0.01, float('inf')]}, "'dt_range'"),
         ({'dt_range': [0.01, float('nan')]}, "'dt_range'"),

@@ -111,7 +111,7 @@ def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) 
 def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[float, ...]) -> tuple[float, ...]:
     if len(given) not in (0, spec.action_dim):
         raise ConfigError(
-            f"'{name}' has {len(given)} values, but the policy has {spec.action_dim} actions: "
+            f"'{name}' has {len(given)} values, but the number of actions is {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one value for each action, or omit the parameter to use the values '
             'of the policy file.'
         )

@@ -158,7 +158,8 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         if unknown:
             count += f' without {fields[unknown[0]]}'
         raise ConfigError(
-            f"'observation.fields' has {count}, but the policy has {_listed(names)}. Give one for each, in this order."
+            f"'observation.fields' has {count}, but the number of observations is {_listed(names)}. Give one for each, "
+            'in this order.'
         )
     return known
 
@@ -249,7 +250,7 @@ def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequ
     if len(values) == len(widths):
         return [value for value, width in zip(values, widths, strict=True) for _ in range(width)]
     raise ConfigError(
-        f"'observation.{what}' has {len(values)} entries, but the policy has {_listed(names)}. "
+        f"'observation.{what}' has {len(values)} entries, but the number of observations is {_listed(names)}. "
         'Give one for each, in this order.'
     )
 
@@ -257,4 +258,4 @@ def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequ
 def _listed(names: Sequence[str]) -> str:
     """Return the number of observations and their names; a long list has only the first names and the last one."""
     shown = names if len(names) <= _LISTED else (*names[: _LISTED - 2], '...', names[-1])
-    return f'{len(names)} observations: {", ".join(shown)}'
+    return f'{len(names)}: {", ".join(shown)}'

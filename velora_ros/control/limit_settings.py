@@ -43,7 +43,7 @@ def slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:
     """
     if len(rates) not in (0, 1, spec.action_dim):
         raise ConfigError(
-            f"'slew_rate' has {len(rates)} values, but the policy has {spec.action_dim} actions: "
+            f"'slew_rate' has {len(rates)} values, but the number of actions is {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one value for all actions, or one for each.'
         )
     each = rates if len(rates) == spec.action_dim else (rates or (0.0,)) * spec.action_dim
@@ -59,7 +59,7 @@ def checked_pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[f
     """
     if len(pose) != spec.action_dim:
         raise ConfigError(
-            f"'fallback_pose' has {len(pose)} values, but the policy has {spec.action_dim} actions: "
+            f"'fallback_pose' has {len(pose)} values, but the number of actions is {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one value for each action, or choose another fallback.'
         )
     for name, unit, value, (low, high) in zip(spec.action_names, spec.action_units, pose, bounds, strict=True):

@@ -36,8 +36,8 @@ class LastAction:
     def __init__(self, entries: Sequence[tuple[int, int]], action: Array) -> None:
         if beyond := [number for _, number in entries if number >= len(action)]:
             raise ConfigError(
-                f"'observation.fields' reads action {beyond[0]}, but the policy has {len(action)} actions, counted "
-                'from 0; give a smaller number.'
+                f"'observation.fields' reads action {beyond[0]}, but the policy's actions have the numbers 0 to "
+                f'{len(action) - 1}; give one of these.'
             )
         self._runs = _runs(entries)
         self._action = numbers_of(action)

@@ -114,7 +114,7 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one f
         bundle = place / f'{place.resolve().name}.yaml'
         if identify(bundle).kind == LEAPP:
             return f"this is the folder of a LEAPP bundle; give its YAML file, '{bundle}'."
-            return 'this is a folder; give the .safetensors file itself.'
+        return 'this is a folder; give the .safetensors file itself.'
     if found.kind in (ONNX, LEAPP):
         return f'this is {found.text}, which only policy_node can run; give a .safetensors file here.'
     return _how_to_make_one(found, place)

@@ -44,7 +44,7 @@ def test_damping_takes_the_stiffness_away_and_the_next_command_has_it_again(spec
     [
         (('position', 'stifness'), "Did you mean 'stiffness'"),
         (('position', 'position'), 'each block at most once'),
-        (('velocity', 'damping'), "the command's own, 'position'"),
+        (('velocity', 'damping'), "include 'position', the block of the command itself"),
     ],
 )
 def test_an_invalid_layout_is_refused(spec, layout, message):

@@ -210,7 +210,7 @@ def test_while_no_state_comes_the_publishers_are_named(bench):
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
     assert peers.check(armed=True, waiting=True) == []
-    assert peers.remark == '/left/driver can publish it and sent nothing yet'
+    assert peers.remark == 'nothing has arrived yet from /left/driver'
     peers.check(armed=True, waiting=False)
     assert peers.remark == ''
 

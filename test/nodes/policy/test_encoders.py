@@ -63,7 +63,12 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
 @pytest.mark.parametrize(
     ('kind', 'names', 'fields', 'message'),
     [
-        ('Float64MultiArray', JOINTS, ('0',), "'command.fields' has 1 entries, but the policy commands 2: elbow/pos"),
+        (
+            'Float64MultiArray',
+            JOINTS,
+            ('0',),
+            "'command.fields' has 1 entries, but the number of actions is 2: elbow/pos",
+        ),
         ('Float64MultiArray', JOINTS, ('0', '2'), 'each of 0 to 1 once'),
         ('Float64MultiArray', JOINTS, ('elbow', 'wrist'), 'each of 0 to 1 once'),
         ('Twist', UNNAMED, (), "'action_0' is not a component of a Twist"),

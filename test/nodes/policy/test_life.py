@@ -97,9 +97,9 @@ def connect(ros):
     [
         ('missing', (), 'there is no such file'),
         ('damaged', (), 'damaged.safetensors'),
-        ('joints', ('-p', 'observation.fields:=["joints:a/position"]'), 'the policy has 4 observations: slider/pos'),
+        ('joints', ('-p', 'observation.fields:=["joints:a/position"]'), 'the number of observations is 4: slider/pos'),
         ('joints', ('-p', 'command.interface:=position'), "set 'command.interface' to 'effort' or leave"),
-        ('joints', ('-p', 'command.type:=Twist'), "the command means 'velocity' by its type"),
+        ('joints', ('-p', 'command.type:=Twist'), "sets the interface 'velocity', but the policy's"),
         ('joints', ('-p', 'watchdog_timeout:=1.0'), "Did you mean 'watchdog_timeout_s'?"),
         ('joints', ('-p', 'qos_overrides./joint_state.subscription.depth:=2'), "'qos_overrides./joint_states.subscr"),
     ],

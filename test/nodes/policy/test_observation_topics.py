@@ -194,5 +194,5 @@ def test_settings_that_a_source_cannot_have_are_refused(source, field, message):
 
 
 def test_the_first_source_cannot_have_missing_values():
-    with pytest.raises(ConfigError, match=r"'observation.v.missing' is for sources other than the first one"):
+    with pytest.raises(ConfigError, match=r"'observation.v.missing' is not valid for the first source"):
         Bench(('v',), sources=(Source('v', 'v', 'Twist', missing=(0.0,)),), fields=('v:linear.x',))

@@ -25,7 +25,7 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
         'watchdog_timeout': (1.0, "Did you mean 'watchdog_timeout_s'?"),
         'command__type': ('JointSate', "Did you mean 'JointState'?"),
         'command__interface': ('effort', 'read when the node is configured'),
-        'rate_hz': (2.0, "'rate_hz' is 2 Hz, a tick every 0.5 s, but 'watchdog_timeout_s' is 0.4 s"),
+        'rate_hz': (2.0, "'rate_hz' is 2 Hz, one command every 0.5 s, but 'watchdog_timeout_s' is 0.4 s"),
         'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time, 0"),
     }
     assert set_parameters('policy_node', watchdog_timeout_s=-1.0)[0].successful

@@ -41,7 +41,7 @@ def test_an_old_file_is_not_armed_before_units_and_period_are_confirmed_and_then
     robot = running
     refused = robot.until_status('disarmed: commands are now in SI units')
     assert refused.level == b'\x01'
-    both = "'slider/effort' used to be sent as at most 3, in units of 100 N, and is now sent as at most 300 N"
+    both = "'slider/effort' was sent as at most 3 in units of 100 N, and is now sent as at most 300 N"
     assert both in refused.message and both in robot.process.output
     assert robot.no_command()
     for name, reason in (('command__si_confirmed', 'command.si_confirmed'), ('control_period_confirmed', '0.04 s was')):
@@ -101,7 +101,7 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
     parameters = ('policy:=InvertedPendulum-v5', 'autostart:=true', 'command.scale:=[1.0, 2.0]')
     process = ros.start('policy_node', *(word for text in parameters for word in ('-p', text)))
     assert process.wait() == 1
-    assert "'command.scale' has 2 values, but the policy commands 1: slider/effort" in process.output
+    assert "'command.scale' has 2 values, but the number of actions is 1: slider/effort" in process.output
     assert 'Traceback' not in process.output
 
 

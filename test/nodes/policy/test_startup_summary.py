@@ -48,7 +48,7 @@ def test_it_mentions_open_confirmations():
     values = {row.name: row.default for row in parameters(None)}
     plans = plan(SPEC.observation_names, ObservationSettings()).sources
     text = startup_summary('p.safetensors', SPEC, plans, values, str, waits=2)
-    assert text.endswith('not armed until ~/arm is called and what the warning names is confirmed')
+    assert text.endswith('not armed until ~/arm is called and the confirmations in the warning are given')
 
 
 def test_a_long_list_is_cut():

@@ -86,7 +86,7 @@ def test_our_own_types_need_no_writer_and_an_unknown_one_is_refused_with_those_t
     assert [command_type(kind) for kind in ('', 'geometry_msgs/Twist')] == ['', 'Twist']
     [row] = [row for row in parameters(None) if row.name == 'command.type']
     with pytest.raises(
-        ConfigError, match=r"'command.type' is 'Joy'.* velora_ros.writers, is valid too; installed: none"
+        ConfigError, match=r"'command.type' is 'Joy'.* velora_ros.writers. is valid too; installed: none"
     ):
         row.check('Joy')
     package('Motors')
@@ -98,8 +98,8 @@ def test_our_own_types_need_no_writer_and_an_unknown_one_is_refused_with_those_t
 @pytest.mark.parametrize(
     ('writer', 'said'),
     [
-        ('Raises', r"Joy: its writer cannot be made: KeyError\('kp'\)"),
-        ('Absent', 'its writer cannot be made: AttributeError'),
+        ('Raises', r"Joy: its writer cannot be created: KeyError\('kp'\)"),
+        ('Absent', 'its writer cannot be created: AttributeError'),
         ('Other', 'returned a Imu; it must return a message of its type'),
     ],
 )

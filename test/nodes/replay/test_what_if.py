@@ -151,7 +151,7 @@ def test_a_topic_that_was_not_recorded_is_named_with_what_there_is(policies, sav
 def test_commands_of_another_robot_are_refused_with_both_lengths(policies, save):
     policy = Policy.load(policies[0], 'numpy')
     message = RawMessage('/command', START, START, serialize_message(to_vector(np.zeros(3))))
-    with pytest.raises(RecordingError, match="'/command' have 3 values, but the policy commands 1: slider/effort"):
+    with pytest.raises(RecordingError, match="'/command' have 3 values, but the number of actions is 1: slider/effort"):
         replayed(save([*run(policy), message]), policies[0])
 
 

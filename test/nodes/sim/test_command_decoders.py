@@ -88,11 +88,16 @@ def test_a_message_that_does_not_fit_the_robot_is_refused_with_what_fits(kind, f
 @pytest.mark.parametrize(
     ('kind', 'robot', 'fields', 'words'),
     [
-        ('JointState', ARM, ('elbow', 'wrist'), 'has wrist, which the simulated robot does not drive; it'),
-        ('JointState', WHEELS, (), 'action_0, action_1 of the simulated robot do not name joints; give the joint'),
+        ('JointState', ARM, ('elbow', 'wrist'), 'has wrist, but the simulated robot drives'),
+        (
+            'JointState',
+            WHEELS,
+            (),
+            "the simulated robot's actions action_0, action_1 do not name joints; give the joint",
+        ),
         ('Twist', WHEELS, (), "'action_0' is not a component of a Twist"),
         ('Twist', WHEELS, ('linear.x', 'angular.w'), "Did you mean 'angular."),
-        ('JointTrajectory', ARM, ('elbow',), "'command.fields' has 1 entries, but the simulated robot has 2 actions"),
+        ('JointTrajectory', ARM, ('elbow',), "'command.fields' has 1 entries, but the number of actions is 2"),
     ],
 )
 def test_fields_that_do_not_fit_the_robot_are_refused_at_the_start(kind, robot, fields, words):
@@ -138,7 +143,7 @@ def test_blocks_that_do_not_fit_the_robot_are_refused(values, words):
     ('layout', 'words'),
     [
         (('position', 'stifness'), "Did you mean 'stiffness'"),
-        (('velocity', 'damping'), "must include the command's own, 'position'"),
+        (('velocity', 'damping'), "include 'position', the block of the command itself"),
         (('position', 'position'), 'each block at most once'),
     ],
 )

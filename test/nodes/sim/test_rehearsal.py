@@ -64,7 +64,7 @@ def test_a_robot_that_takes_gains_is_rehearsed_and_goes_limp_when_it_is_stopped(
 def test_a_vector_of_several_blocks_is_refused_with_the_parameter_that_is_missing(ros):
     process = ros.start('sim_node', '-p', 'task:=quadruped')
     command = ros.publisher(COMMAND_TYPES['Float64MultiArray'], 'command')
-    words = "If they are 5 blocks, give sim_node the 'command.layout' of policy_node."
+    words = "If the command has 5 blocks, set the same 'command.layout' in sim_node as in policy_node."
 
     def refused():
         command.publish(interface_class(COMMAND_TYPES['Float64MultiArray'])(data=[0.0] * 60))

@@ -159,7 +159,7 @@ def test_the_driver_publishes_a_pattern_and_is_silent_while_somebody_else_publis
     def heard():  # again and again: the writer knows of a reader before the reader knows of the writer
         own.publish(twist(yaw=0.25))
         ros.spin(0.1)
-        return "another node publishes the command 'twist'; the driver is silent" in process.output
+        return "another node publishes the command 'twist', so sim_node does not" in process.output
 
     ros.until(heard, 'the silence of the driver')
     ros.until(lambda: any(message.angular.z == 0.25 for message in twists), 'the own command')

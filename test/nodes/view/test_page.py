@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_refused_with_what_to_do():
 
 
 def test_an_address_that_is_not_this_machine_s_is_refused():
-    with pytest.raises(ConfigError, match=r"'host' is '192\.0\.2\.1', at which no page can be served"):
+    with pytest.raises(ConfigError, match=r"'host' is '192\.0\.2\.1', where no page can be served"):
         check_free('192.0.2.1', 8080)
     with pytest.raises(ConfigError, match=r"'host' is 'no\.such\.host\.invalid', which has no address"):
         check_free('no.such.host.invalid', 8080)

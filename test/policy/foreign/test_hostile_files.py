@@ -179,7 +179,7 @@ def test_tensors_in_other_files_are_not_read(tmp_path):
     for location in (str(secret), 'secret', '../secret'):
         del outside.external_data[:]
         outside.external_data.add(key='location', value=location)
-        assert "its tensor 'w' is in another file; save everything in one" in refused(
+        assert "its tensor 'w' is in another file; save all tensors in one file" in refused(
             small(MULTIPLY, weights=[outside]), tmp_path
         )
         constant = helper.make_node('Constant', [], ['w'], value=outside)

@@ -110,12 +110,12 @@ def test_what_the_bundle_does_not_say_is_asked_for(bundle):
     beside = bundle.with_suffix('.description.yaml')
     beside.unlink()
     said = outcome(bundle)
-    assert "the default positions of the joints, the limits of the actions, low and high; 'velora_ros deploy" in said
+    assert "the default positions of the joints, the limits of the actions, low and high; draft '" in said
     content = contents(bundle.parent)
     del content['pipeline']['configs']
     save_yaml(bundle.parent, content)
     describe(bundle)
-    assert "does not state the period; set them in 'walk.description.yaml'" in outcome(bundle)
+    assert "lacks the period; set them in 'walk.description.yaml'" in outcome(bundle)
     describe(bundle, period=0.01)
     assert Policy.load(bundle).spec.control_period == 0.01
 

@@ -148,7 +148,7 @@ def test_a_history_is_filled_by_the_first_observation_and_read_term_by_term_the_
 ])  # fmt: skip
 def test_what_the_metadata_lack_is_asked_for(tmp_path, given, lacking):
     path, _ = mjlab_policy(tmp_path, **given)
-    with pytest.raises(PolicyFileError, match='does not state') as error:
+    with pytest.raises(PolicyFileError, match='it lacks') as error:
         Policy.load(path)
     assert lacking in str(error.value) and "set them in 'walk.yaml'" in str(error.value)
 
@@ -157,7 +157,7 @@ def test_a_model_alone_names_the_command_that_drafts_its_description(tmp_path):
     path = export(actor(), tmp_path / 'walk.onnx')
     with pytest.raises(PolicyFileError) as error:
         Policy.load(path)
-    assert "'velora_ros deploy walk.onnx' drafts 'walk.yaml'" in str(error.value)
+    assert "draft 'walk.yaml' with 'velora_ros deploy walk.onnx'" in str(error.value)
     assert 'the period, the observations, the joints' in str(error.value)
 
 
@@ -203,7 +203,7 @@ def test_terms_of_the_wrong_width_are_named_with_their_sizes(tmp_path):
 
 def test_a_default_position_outside_of_the_limits_is_refused(tmp_path):
     path, _ = mjlab_policy(tmp_path, default_positions=[9.0, *DEFAULTS[1:]])
-    with pytest.raises(PolicyFileError, match=r"the default position of 'FL?.*' is 9, but its limits are"):
+    with pytest.raises(PolicyFileError, match=r"the default position of 'FL?.*' is 9, outside the limits from"):
         Policy.load(path)
 
 

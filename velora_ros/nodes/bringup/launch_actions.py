@@ -121,7 +121,7 @@ class RunActions:
         """End the nodes after a failure; the launch fails if nothing else runs in it, or if the run ends the launch."""
         if self._ends_launch:
             raise RuntimeError(f'{reason}; all other nodes stop')
-            get_logger('launch').error(f'{reason}; the other nodes of this run stop')
+        get_logger('launch').error(f'{reason}; the other nodes of this run stop')
 
         def on_shutdown(event: Any, context: LaunchContext) -> None:
             # Only an exception makes the exit status of launch other than 0; launch logs its text, not a traceback.

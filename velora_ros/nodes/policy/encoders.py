@@ -88,7 +88,7 @@ def make_encoder(
         )
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
-            f"'command.fields' has {len(fields)} entries, but the policy has {spec.action_dim} actions: "
+            f"'command.fields' has {len(fields)} entries, but the number of actions is {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one entry for each action, in this order.'
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):

@@ -128,7 +128,7 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
             raise RecordingError(f"the commands on '{found}' do not fit this policy: {error}") from error
         if len(row) != size:
             raise RecordingError(
-                f"the commands on '{found}' have {len(row)} values, but the policy has {size} actions: "
+                f"the commands on '{found}' have {len(row)} values, but the number of actions is {size}: "
                 f'{", ".join(policy.spec.action_names)}; {option}.'
             )
         rows.append(row)

@@ -53,7 +53,7 @@ def make_command_decoder(
         return VectorDecoder()
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
-            f"'command.fields' has {len(fields)} entries, but the simulated robot has {spec.action_dim} actions: "
+            f"'command.fields' has {len(fields)} entries, but the number of actions is {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one entry for each action, in this order.'
         )
     if kind in TWISTS:

@@ -189,7 +189,7 @@ def _check_nothing_is_missing(path: Path, lacking: Sequence[str]) -> None:
             f"set them in '{beside.name}'" if beside.exists()
             else f"draft '{beside.name}' with 'velora_ros deploy {path.name}', and set them there"
         )  # fmt: skip
-        raise PolicyFileError(f'it does not have {", ".join(lacking)}; {how}.')
+        raise PolicyFileError(f'it lacks {", ".join(lacking)}; {how}.')
 
 
 def _of(name: str, found: Described, data: bytes, roles: Roles, digest: str) -> OnnxFile:

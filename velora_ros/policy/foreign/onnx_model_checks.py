@@ -76,7 +76,7 @@ def check(model: 'onnx.ModelProto') -> None:
         )
     if len(graph.sparse_initializer):
         raise PolicyFileError('it has sparse weights; export it with dense weights.')
-        _check_texts(model)
+    _check_texts(model)
     _check_metadata(model)
     for node in graph.node:
         _check_node(node)

@@ -164,10 +164,10 @@ def test_paths_lead_through_arrays_of_messages():
         (
             ['ranges[45]'],
             [1.0] * 30,
-            "has 30 values of 'ranges', too few for 'ranges.45.'; choose existing values",
+            "has 30 values of 'ranges', too few for 'ranges.45.'; correct 'observation.fields'",
         ),
-        (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' takes 45 and finds 30"),
-        (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' takes 45 and finds 30"),
+        (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' needs 45 and finds 30"),
+        (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' needs 45 and finds 30"),
         (['ranges[-40]'], [1.0] * 30, "too few for 'ranges.-40.'"),
         (['min(ranges)'], [], "has 0 values of 'ranges', but 'ranges' takes at least one and finds 0"),
         (['mean(ranges[-5:5])'], [1.0] * 30, 'takes at least one and finds 0'),

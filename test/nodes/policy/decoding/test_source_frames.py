@@ -87,7 +87,7 @@ def test_the_newest_transform_counts_and_a_bad_one_is_left_out_with_a_warning():
     assert robot.decode('goal', message(POSE, 'map', 2.5))[0] == 0.5
     assert robot.warnings == [
         "the pose of the frame 'odom' in 'map' has a number that is not finite, or a zero quaternion; "
-        'correct its publisher.'
+        'correct the node that publishes it.'
     ]
 
 
