@@ -57,7 +57,7 @@ def test_frames_that_are_not_connected_are_refused_with_those_that_are_known():
     tree = FrameTree()
     with pytest.raises(
         ObservationError,
-        match="does not connect the frames 'map' and 'odom'; publish the missing transforms. tf has no frames yet",
+        match=r"does not connect the frames 'map' and 'odom'; publish the missing transforms\. tf has no frames yet",
     ):
         tree.pose('map', within='odom')
     tree.update('odom', 'base_link', (0.0, 0.0, 0.0), NONE)
