@@ -141,7 +141,8 @@ def test_over_dds_the_robot_gets_the_messages_and_a_writer_that_fails_is_a_fault
 
     ros.until(failed, 'the fault')
     assert robot.status[-1].message == (
-        "fault: the writer of sensor_msgs/msg/Joy failed on a command: RuntimeError('tired')."
+        "fault: the writer of sensor_msgs/msg/Joy failed on a command: RuntimeError('tired'). "
+        'Correct the package that provides it.'
     )
     assert 0 < len(robot.commands) <= 3 and len(robot.commands[0].axes) == 1
     assert robot.process.exit_code is None, 'the node lives'

@@ -169,8 +169,8 @@ def test_paths_lead_through_arrays_of_messages():
         (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' needs 45 and finds 30"),
         (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' needs 45 and finds 30"),
         (['ranges[-40]'], [1.0] * 30, "too few for 'ranges.-40.'"),
-        (['min(ranges)'], [], "has 0 values of 'ranges', but 'ranges' takes at least one and finds 0"),
-        (['mean(ranges[-5:5])'], [1.0] * 30, 'takes at least one and finds 0'),
+        (['min(ranges)'], [], "has 0 values of 'ranges', but 'ranges' needs at least one and finds 0"),
+        (['mean(ranges[-5:5])'], [1.0] * 30, 'needs at least one and finds 0'),
     ],
 )
 def test_an_array_that_is_too_short_is_named_with_its_length(fields, ranges, message):

@@ -72,7 +72,7 @@ class SourceFrames:
         try:
             return self.tree.pose(frame, wanted)
         except ObservationError as error:
-            raise ObservationError(f'{start}, because {error}') from error
+            raise ObservationError(f'{start}. The message cannot be converted, because {error}') from error
 
     def _frame_of_robot(self) -> str:
         """Return the frame of the sources other than goals; ``''`` before their first message."""
