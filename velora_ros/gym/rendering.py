@@ -119,7 +119,10 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
     try:
         image = env.render()
     except Exception as error:  # each renderer fails in its own way
-        raise MissingDependencyError(f'the environment cannot be rendered here: {_one_line(error)}.') from error
+        raise MissingDependencyError(
+            f'the environment cannot be rendered here: {_one_line(error)}. Correct its render(), or run without '
+            'pictures.'
+        ) from error
     if not isinstance(image, np.ndarray):
         raise MissingDependencyError(
             f"the environment's render() returned {type(image).__name__}, not a picture; make it with "

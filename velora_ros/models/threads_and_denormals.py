@@ -18,7 +18,7 @@ def single_thread() -> Iterator[None]:
     """
     Run torch and numpy on one thread inside the block; both settings are restored afterwards.
 
-    Networks this small are slower on many threads than on a single thread.
+    Small networks are slower on many threads than on a single thread.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -64,7 +64,7 @@ class Sweep:
     Args:
         env: name of the environment.
         steps: environment steps of each trial.
-        seeds: each setting is trained with each of them.
+        seeds: the seeds with which each setting is trained.
         fixed: every hyperparameter, with the value that holds unless a setting changes it.
         settings: the hyperparameters that differ, one mapping for each setting.
         scheduler: stops bad trials early; None: all trials run to their end.

@@ -89,7 +89,9 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
         why = ' '.join(str(error).split()).rstrip('.')
         if address is None:
-            raise ConfigError(f'Ray could not be started: {why}.') from error
+            raise ConfigError(
+                f'Ray could not be started: {why}. Correct the cause, or use a running cluster with --address.'
+            ) from error
         raise ConfigError(
             f"the Ray at '{address}' refuses the connection: {why}. If it needs a token, set RAY_AUTH_MODE=token and "
             'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. Its version must equal the installed version. Or omit --address.'

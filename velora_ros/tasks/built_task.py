@@ -149,4 +149,4 @@ def _variation(one: Any) -> Variation:
 def _distinct(kind: str, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise TaskError(f"{kind} has two terms with the name '{name}'; names must differ.")
+            raise TaskError(f"{kind} has two terms with the name '{name}'; rename one of them.")

@@ -35,7 +35,7 @@ def check(task: Any) -> PolicySpec:
     names = [signal.name for signal in observed]
     for name in names:
         if names.count(name) > 1:
-            raise TaskError(f"observe: two entries have the name '{name}'; names must differ.")
+            raise TaskError(f"observe: two entries have the name '{name}'; rename one of them.")
     return PolicySpec(
         observation_names=tuple(names),
         observation_units=tuple(signal.unit for signal in observed),

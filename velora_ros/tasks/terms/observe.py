@@ -212,7 +212,7 @@ def body_pose(body: str, *, relative_to: str = '', noise: Numbers = 0.0, scale: 
     Args:
         body: name of a body or a site.
         relative_to: a body in whose frame the pose is given; empty: the world.
-        noise: standard deviation.
+        noise: standard deviation, one for all entries or one for each, in the entry's unit.
         scale: fixed factor.
     """
 
