@@ -14,8 +14,7 @@ def progress(config: TrainConfig, steps: int, steps_of_full_episodes: int) -> fl
 
 def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_from_file: bool) -> tuple[float, float]:
     """
-    Return the learning rates of the actor and the critic; both fall geometrically, at the end to ``lr_final`` times
-    their start.
+    Return the learning rates of the actor and the critic; both fall geometrically by the factor ``lr_final``.
 
     Args:
         config: the hyperparameters.

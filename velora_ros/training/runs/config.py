@@ -191,7 +191,7 @@ def keywords_of(env: Env) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Convert numpy values to Python's for JSON; values of other types have no ``tolist``."""
+    """Convert numpy values to Python's types for JSON; raise AttributeError for values of other types."""
     return value.tolist()
 
 
