@@ -309,7 +309,7 @@ def _import_training(seed: int) -> Any:
 
 
 def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:
-    """Return the policy with the current command and hyperparameters; the budget may have grown since it was written."""
+    """Return the policy with the current command and hyperparameters; its budget may have grown meanwhile."""
     provenance = {
         **file.provenance,
         'command': config.command,
