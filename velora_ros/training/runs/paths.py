@@ -60,7 +60,7 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def following_folder(folder: Path) -> Path:
-    """Return the name after a folder's in the order of :func:`free_folder`: ``folder-2``, ``folder-3``."""
+    """Return the folder that follows in the order of :func:`free_folder`: ``folder-2``, ``folder-3``, ..."""
     name, dash, number = folder.name.rpartition('-')
     if dash and name and number.isdecimal():
         return folder.with_name(f'{name}-{int(number) + 1}')
