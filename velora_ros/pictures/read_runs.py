@@ -122,7 +122,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
     except (ValueError, TypeError) as error:
         raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore the original file.") from error
     if not rows or not {'steps', 'seconds'} <= values.keys():
-        raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 1,000 steps.")
+        raise ConfigError(f"'{path}' has no row with steps and seconds yet; wait for the first, after 1,000 steps.")
     return Diagnostics(label, values.pop('steps'), values.pop('seconds'), values)
 
 
