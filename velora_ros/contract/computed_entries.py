@@ -136,7 +136,7 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
 
 
 def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places: RawPlaces) -> RelativePositions:
-    """Return the object for entries of a source that differ only in their axes: pairs of index and axis."""
+    """Return the object that computes the entries (index, axis) of a source, which differ only in their axes."""
     why = f"a field of the source '{name}'"
     turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:

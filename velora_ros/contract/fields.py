@@ -85,7 +85,7 @@ def parse(text: str) -> Field:
 
 
 def width_of(text: str) -> int | None:
-    """Return how many observations a field gives; None if it depends on the message, 1 for any other text."""
+    """Return how many observations a field gives; None if it depends on the message, 1 if the text is not a field."""
     try:
         return parse(text).width
     except ConfigError:

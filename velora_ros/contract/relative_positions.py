@@ -109,7 +109,7 @@ class RelativePositions:
         self._within, self._axes, self._entries = within, axes, entries
 
     def __call__(self, values: Array) -> None:
-        """Fill the entries in ``values``, the values read, shape (..., values)."""
+        """Compute the entries from the values read, in place; ``values`` has the shape (..., values)."""
         origin = values[..., self._origin] if self._origin else np.zeros(3)
         axes = matrices(_unit(values[..., self._orientation])) if self._orientation else None
         way = seen_from(values[..., self._position], origin, axes)

@@ -249,7 +249,7 @@ class RampAndSlew:
         Args:
             target: the command for the policy's action, within the bounds.
             observation: the policy's observation, shape (observation,).
-            steady: the time [s].
+            steady: the time on the steady clock [s].
             safety: the limits.
             measured: positions of the commanded joints [rad or m]; None if they are not read directly.
         """

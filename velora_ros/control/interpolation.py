@@ -33,7 +33,7 @@ class Interpolation:
         Args:
             target: the command for the policy's action.
             last: the last command that was sent.
-            steady: the time [s].
+            steady: the time on the steady clock [s].
             period: the duration of the line [s].
         """
         start = last if self._target is None else self.at(steady)

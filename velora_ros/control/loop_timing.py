@@ -1,4 +1,4 @@
-"""Measures the timing of a control loop: rate, jitter, latency and input age. Times are arguments."""
+"""Measures the timing of a control loop: rate, jitter, latency and input age. The caller passes every time."""
 
 from collections import deque
 from dataclasses import dataclass

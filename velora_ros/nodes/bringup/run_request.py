@@ -55,16 +55,16 @@ class RunRequest:
         return f'/{"/".join(part for part in f"{outer}/{given}".split("/") if part)}'
 
     def env(self, node: str) -> str:
-        """The environment of a node: of the argument, else of the parameter files, else the default."""
+        """The environment of a node: from the argument, else from the parameter files, else the default."""
         return self['env'] or str(self.file_value(node, 'env') or DEFAULT_ENV)
 
     @property
     def robot(self) -> str:
-        """The task whose robot runs: of the argument or, without ``env``, of the parameter files; '' for none."""
+        """The task whose robot runs: from the argument or, without ``env``, from the parameter files; '' for none."""
         return self['robot'] or ('' if self['env'] else str(self.file_value('sim_node', 'task') or ''))
 
     def seed(self, node: str) -> int:
-        """The seed of a node: of the argument, else of the parameter files, else 0."""
+        """The seed of a node: from the argument, else from the parameter files, else 0."""
         value = self.file_value(node, 'seed')
         return whole_number('seed', self['seed']) if self['seed'] else value if isinstance(value, int) else 0
 

@@ -169,7 +169,11 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
 
 
 def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: bool) -> NodeDescription:
-    """Describe trainer_node; if ``followed``, policy_node uses its policies, and the run ends without it."""
+    """
+    Describe trainer_node.
+
+    If ``followed``, policy_node loads its policies, and the run ends when trainer_node ends.
+    """
     parameters = _trainer_parameters(request, run_folder) | _clock(request)
     if request.robot:
         parameters['task'] = request.robot
@@ -194,7 +198,7 @@ def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
 
 
 def _view_port(request: RunRequest) -> int:
-    """Return the port of the first page: of the argument, else of the parameter files, else the default."""
+    """Return the port of the first page: from the argument, else from the parameter files, else the default."""
     given = request['view_port'] or request.file_value('view_node', 'port')
     return whole_number('view_port', str(given)) if given else VIEW_PORT
 
@@ -259,7 +263,7 @@ def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValu
 
 
 def _autostart(request: RunRequest, node: str) -> dict[str, ParameterValue]:
-    """Return the parameter ``autostart``: of the argument, else of the parameter files, else true."""
+    """Return the parameter ``autostart``: from the argument, else from the parameter files, else true."""
     if request['autostart']:
         return {'autostart': request.true('autostart')}
     return {} if request.file_value(node, 'autostart') is not None else {'autostart': True}

@@ -148,7 +148,7 @@ class Examination:
         self.findings += check_velocities([name for name in source.joints if name in samples.names], samples)
 
     def _check_names(self, topic: str, source: ExpectedSource, robot: ExpectedRobot) -> None:
-        """Compare the joint names on another topic, which may be the robot's, with the policy's."""
+        """Compare the joint names on another topic, which may be the robot's own, with the names of the policy."""
         messages = self._recording.of(topic)
         if messages:
             samples = joint_samples(messages, decode(messages, STATES), self._begin)

@@ -39,7 +39,7 @@ class Listener:
         """Number of publishers of each topic."""
 
     def collect(self, seconds: float) -> Recording:
-        """Return the messages of ``seconds`` from the first one on; stop if none arrives within ``seconds``."""
+        """Wait up to ``seconds`` for the first message, listen for ``seconds`` more, and return all messages."""
         messages: list[RawMessage] = []
         began = time.monotonic()
         for one in self.until(lambda: time.monotonic() > began + seconds):

@@ -260,7 +260,7 @@ class ConnectionChecks:
         *,
         any_name: str,
     ) -> dict[str, list[Endpoint]]:
-        """Return the ends of other topics with a similar name, or with any name if their type is ``any_name``."""
+        """Return the endpoints on other topics whose names are similar, or on any topic of the type ``any_name``."""
         topics = {name: types for name, types in self._node.get_topic_names_and_types() if name != topic}
         fitting = [name for name, types in topics.items() if set(types) & set(kinds)]
         near = similar(topic, fitting)

@@ -29,7 +29,7 @@ Clock = Callable[[], int]
 
 
 class Encoder(Protocol):
-    """Makes a message of a command."""
+    """Converts commands to messages."""
 
     def encode(self, command: Command) -> Any:
         """Return the message, or its bytes, for one SI value per action; the next call may change the same message."""

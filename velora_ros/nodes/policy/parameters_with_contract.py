@@ -42,7 +42,7 @@ def with_contract(values: Values, spec: PolicySpec) -> Values:
 
 
 def _read_again(contract: RobotContract, values: Values) -> list[str]:
-    """Return the node's own sources that the user's fields read."""
+    """Return the names of the sources that the node computes itself and that the user's ``observation.fields`` name."""
     used = {field.partition(':')[0] for field in values['observation.fields']}
     return [name for name in own_sources(contract) if name in used]
 

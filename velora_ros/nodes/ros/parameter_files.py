@@ -55,7 +55,7 @@ def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
 
 
 def names_a_node(file: str, names: tuple[str, ...]) -> bool:
-    """Whether the file has a section for a node of one of these names; a section ``/**`` does not count."""
+    """Return whether the file has a section for a node of one of these names; a section ``/**`` does not count."""
     return any(pattern.rpartition('/')[2] in names for pattern, _ in _sections(file))
 
 
@@ -88,7 +88,7 @@ def _write(node: str, section: yaml.MappingNode) -> str:
 
 
 def _matches(pattern: str, node: str) -> bool:
-    """Whether a key matches a node: ``**`` stands for any number of names between slashes, ``*`` for one."""
+    """Return whether a key matches a node: ``**`` stands for any number of names between slashes, ``*`` for one."""
     parts = [re.escape(part) if '*' not in part else part for part in f'/{pattern.strip("/")}'.split('/')[1:]]
     expression = ''.join('(/[^/]+)*' if part == '**' else f'/{part.replace("*", "[^/]+")}' for part in parts)
     return re.fullmatch(expression, node) is not None

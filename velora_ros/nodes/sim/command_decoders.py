@@ -204,7 +204,7 @@ class JointDecoder:
 
 
 def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
-    """Return the name of each action's joint in a message."""
+    """Return for each action the name that its joint has in command messages."""
     own = [signal[0] if (signal := joint_signal(name)) else '' for name in spec.action_names]
     given = [signal[0] if (signal := joint_signal(name)) else name for name in fields]
     known = set(given) & set(own)

@@ -55,7 +55,7 @@ class TrainingRequests(Callback):
             self._begun = True
 
     def take(self, request: str) -> None:
-        """Handle one request, a line as in the docstring of this module."""
+        """Handle one request: a line in the format that this module's docstring describes."""
         word, _, values = request.partition(' ')
         with self._beginning:
             self._stop |= word == 'stop'

@@ -50,7 +50,7 @@ BUTTONS = (
 
 @dataclass(frozen=True)
 class Press:
-    """A button was pressed."""
+    """A button that calls a service of policy_node or sim_node was pressed."""
 
     button: Button
 

@@ -215,7 +215,7 @@ def _clip(description: Description) -> tuple[float, float] | None:
 
 def _pair(what: str, values: Numbers) -> tuple[float, float]:
     if len(values) != 2 or not values[0] < values[1]:
-        raise PolicyFileError(f'{what} must be two numbers, the lower one first.')
+        raise PolicyFileError(f'{what} is {list(values)}; it must be two numbers, the lower one first.')
     return values[0], values[1]
 
 

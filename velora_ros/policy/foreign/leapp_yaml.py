@@ -123,7 +123,8 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
     sizes = shape if isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape) else None
     if sizes is None or not 0 < math.prod(sizes) <= LARGEST_TENSOR:
         raise PolicyFileError(
-            f"the shape of '{name}' is {str(shape)[:80]}; it must be a list of sizes with 1 to {LARGEST_TENSOR} entries"
+            f"the shape of '{name}' is {str(shape)[:80]}; it must be a list of positive "
+            f'integers whose product is at most {LARGEST_TENSOR}'
         )
     size, kind = math.prod(sizes), entry.get('kind')
     if 'temporal_period_ms' in entry or entry.get('history_length') or entry.get('history'):
