@@ -204,7 +204,7 @@ def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, floa
 
 
 def _default_sources(names: Sequence[str], settings: ObservationSettings) -> tuple[Source, ...]:
-    """Return the sources that the fields name; without fields, joint states if they suffice, else the vector."""
+    """Return the sources that the fields name; without fields, joint states if they suffice, else a vector."""
     joints, vector = settings.defaults
     if not settings.fields:
         return (joints if reads_joints(names) else vector,)

@@ -69,7 +69,7 @@ def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Find
     Check a move of one joint by about :data:`AMOUNT` in its positive direction.
 
     Args:
-        asked: the joint that was moved.
+        asked: the joint that the user was asked to move.
         names: the joints that were watched.
         moved: the distance that each joint moved, shape (joint,) [rad or m].
     """

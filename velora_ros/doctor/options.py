@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
-    """Return the command-line words that give these arguments."""
+    """Return these arguments as the words of a command line."""
     words = [arguments.policy] if arguments.policy else []
     for name in ('recording', 'params', 'namespace', 'command_topic', 'seconds', 'patience', 'add_trace'):
         value = getattr(arguments, name)

@@ -72,7 +72,7 @@ def given_arguments(context: LaunchContext) -> set[str] | None:
 
 
 def _is_shared(name: str, context: LaunchContext) -> bool:
-    """Whether an argument of the outer launch file applies to this run although the include does not give it."""
+    """Return whether an argument of the outer launch file applies to this run although the include does not give it."""
     if name == 'namespace':  # with a pushed namespace it would be applied twice
         return 'ros_namespace' not in context.launch_configurations
     if name == 'params_file':

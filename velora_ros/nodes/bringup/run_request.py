@@ -44,7 +44,7 @@ class RunRequest:
         return self.arguments.get(name, '')
 
     def true(self, name: str) -> bool:
-        """Whether a boolean argument is true."""
+        """Return whether the boolean argument ``name`` is true."""
         return self[name] == 'true'
 
     @property

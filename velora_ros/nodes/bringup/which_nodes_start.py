@@ -254,7 +254,7 @@ def _clock(request: RunRequest) -> dict[str, ParameterValue]:
 
 
 def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValue]) -> bool:
-    """Whether sim_node will publish ``/clock``, by ``publish_clock`` or, if that is not set, by ``use_sim_time``."""
+    """Return whether sim_node will publish ``/clock``, as ``publish_clock`` or, by default, ``use_sim_time`` says."""
     for name in ('publish_clock', 'use_sim_time'):
         value = parameters.get(name, request.file_value('sim_node', name))
         if value is not None:

@@ -66,7 +66,7 @@ class CommandedActions:
     def of(
         cls, spec: PolicySpec, *, interface: str, fields: Sequence[str], frame_id: str, now: Callable[[], int]
     ) -> 'CommandedActions':
-        """Return the information from a policy's specification and the node's parameters."""
+        """Return the information for a writer, from a policy's specification and the node's parameters."""
         command = None if spec.contract is None else spec.contract.command
         gains = ((), ()) if command is None else (tuple(command.stiffness), tuple(command.damping))
         return cls(

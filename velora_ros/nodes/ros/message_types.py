@@ -29,7 +29,7 @@ def interface_class(name: str) -> Any:
 
 
 def is_installed(name: str) -> bool:
-    """Whether a message type such as ``tf2_msgs/msg/TFMessage`` is installed."""
+    """Return whether a message type such as ``tf2_msgs/msg/TFMessage`` is installed."""
     try:
         interface_class(name)
     except ImportError:

@@ -121,7 +121,7 @@ class ParameterTable:
 
 def is_ours(name: str, known: Iterable[str]) -> bool:
     """
-    Whether an unknown start-up parameter is meant for this node.
+    Return whether an unknown start-up parameter is meant for this node.
 
     That is so if its name begins with a prefix of the node's parameters, such as ``observation.``, or is so similar to
     a known name that it must be a misspelling. Any other parameter belongs to another node.

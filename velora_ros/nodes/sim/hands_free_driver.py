@@ -71,7 +71,7 @@ class HandsFreeDriver:
         self.begin_episode(0.0)
 
     def is_own(self, name: str, values: Array) -> bool:
-        """Whether this driver itself published the command that was received."""
+        """Return whether this driver itself published the command that was received."""
         return tuple(values.tolist()) in self._own[name]
 
     def yield_to_others(self, name: str, now: float) -> None:
@@ -102,7 +102,7 @@ class HandsFreeDriver:
         return self._robot.is_over
 
     def _may_begin(self) -> bool:
-        """Whether the policy drives the robot; if it does not report this, whether :data:`PATIENCE_S` is over."""
+        """Return whether the policy drives the robot or, if it does not report this, :data:`PATIENCE_S` is over."""
         drives = self._drives()
         if drives is None:
             return self._robot.time - self._robot.held_time > PATIENCE_S or self._robot.time > 2 * PATIENCE_S

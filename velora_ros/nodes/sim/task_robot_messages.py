@@ -97,5 +97,5 @@ class TaskMessages:
 
 
 def has_tf() -> bool:
-    """Whether the messages of ``tf`` are installed."""
+    """Return whether the messages of ``tf`` are installed."""
     return is_installed(TF)

@@ -212,7 +212,11 @@ class RobotView:
             self._let_go('no page is open any more')
 
     def _others_take_commands(self) -> bool:
-        """Whether another node subscribes to the commands; otherwise policy_node must warn, so this node must not."""
+        """
+        Return whether another node subscribes to the commands.
+
+        If none does, this node must not subscribe either, because that would prevent the warning of policy_node.
+        """
         topic = self._node.resolve_topic_name('command')
         return self._node.count_subscribers(topic) > self._command.is_subscribed
 

@@ -39,7 +39,7 @@ class NodeState:
             self.heard = now
 
     def is_silent(self, now: float) -> bool:
-        """Whether the diagnostics have stopped."""
+        """Return whether the diagnostics have stopped."""
         return now - self.heard > SILENT_S
 
 

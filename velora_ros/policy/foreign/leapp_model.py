@@ -43,7 +43,9 @@ def joined(
     if opset < _EARLIEST_OPSET:
         raise PolicyFileError(f'its model uses version {opset} of the ONNX operators; export version 18 or newer')
     if any(name.startswith(_PREFIX) for node in model.graph.node for name in (*node.input, *node.output)):
-        raise PolicyFileError(f"its model has tensors called '{_PREFIX}...', a reserved name; export the policy itself")
+        raise PolicyFileError(
+            f"its model has tensors whose names begin with '{_PREFIX}', which is reserved; rename them"
+        )
     inputs = _tensors(model, [*given, *(Port(name, 0) for name in feedback)], 'input')
     outputs = _tensors(model, [action, *(Port(name, 0) for name in feedback.values())], 'output')
     wholes = {one.name: one for one in (*inputs.values(), *outputs.values())}

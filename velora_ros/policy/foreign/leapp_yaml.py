@@ -174,7 +174,7 @@ def port_of(place: Any, name: str) -> str:
     Return the name of a tensor from ``place``, which is ``<node>/<tensor>``.
 
     Raises:
-        PolicyFileError: the tensor belongs to another node than ``name``.
+        PolicyFileError: the tensor does not belong to the node ``name``.
     """
     node, slash, port = str(place).partition('/')
     if not slash or node != name:

@@ -81,7 +81,7 @@ def _down(x: float, y: float, z: float, w: float) -> list[float]:
     square = x * x + y * y + z * z + w * w
     if not _SHORTEST <= square < math.inf:
         raise ObservationError(
-            f"'orientation' is ({x:g}, {y:g}, {z:g}, {w:g}), an invalid quaternion; x, y, z and w of an orientation "
-            'have length 1.'
+            f"'orientation' is ({x:g}, {y:g}, {z:g}, {w:g}), but a quaternion must have length 1; correct "
+            'the node that publishes it.'
         )
     return [2 * (w * y - x * z) / square, -2 * (w * x + y * z) / square, 2 * (x * x + y * y) / square - 1]

@@ -23,7 +23,7 @@ class SourceFrames:
     Compares the frames of all sources; an empty frame matches any other.
 
     Args:
-        tree: the frames that ``tf`` has published; None if it cannot be read here.
+        tree: the frames that ``tf`` has published; None if its message type is not installed.
     """
 
     def __init__(self, tree: FrameTree | None = None) -> None:
