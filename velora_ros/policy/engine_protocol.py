@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
     def warm_up(self) -> None:
-        """Do work that would make the first step slow, such as compiling, in advance; the hidden state is unchanged."""
+        """Do in advance what would slow down the first step, such as compiling; the hidden state is unchanged."""
         ...
 
 

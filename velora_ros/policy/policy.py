@@ -74,7 +74,7 @@ class Policy:
         self._fresh = True
 
     def warm_up(self) -> None:
-        """Do work that would make the first step slow in advance; the hidden state is unchanged."""
+        """Do in advance what would slow down the first step, such as compiling; the hidden state is unchanged."""
         self._engine.warm_up()
 
     def step(self, observation: npt.ArrayLike, dt: float | None = None) -> Array:

@@ -87,7 +87,7 @@ class SB3Policy:
         start = np.zeros(count, bool) if episode_start is None else np.asarray(episode_start, bool).reshape(-1)
         if len(hidden) != count or len(start) != count:
             raise ObservationError(
-                f'there are {count} observations, {len(hidden)} states and {len(start)} episode starts; the numbers '
-                'must match.'
+                f'there are {count} observations, {len(hidden)} states and {len(start)} episode starts; give '
+                'one state and one episode start for each observation.'
             )
         return hidden, np.ones(count, bool) if state is None else start

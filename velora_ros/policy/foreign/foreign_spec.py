@@ -224,7 +224,7 @@ def _dt_range(description: Description) -> tuple[float, float]:
     given = description.dt_range or (period, period)
     if len(given) != 2:
         raise PolicyFileError(
-            "'dt_range' must be two numbers [s]: the shortest and the longest time between two steps."
+            f"'dt_range' is {list(given)}; it must be the shortest and the longest time between two steps [s]."
         )
     low, high = given
     if not 0 < low <= period <= high < math.inf:

@@ -52,7 +52,9 @@ def joined(
     if len({one.dtype for one in wholes.values()}) > 1:
         raise PolicyFileError('its tensors mix 32-bit and 64-bit numbers; export the policy with only one of them')
     if not given:
-        raise PolicyFileError('all its inputs are fed back, so it reads nothing from a robot; export an observation')
+        raise PolicyFileError(
+            'all its inputs are fed back, so it reads nothing from a robot; export it with an input for the observation'
+        )
     _split_observation(model, [inputs[port.name] for port in given])
     return model, _own_outputs(model, action, feedback, inputs)
 

@@ -74,7 +74,7 @@ class Port:
 
     @property
     def term(self) -> str:
-        """The name of the tensor's term: its property without the suffix of the frame, otherwise its own name."""
+        """The name of the tensor's term: its property without the suffix that names a frame; otherwise its own name."""
         return self.attribute.removesuffix('_b') or self.name
 
 

@@ -68,7 +68,7 @@ def test_angles_do_not_depend_on_the_quaternion_s_length(angle, axis, length):
 def test_an_invalid_quaternion_has_no_angles(angle, w):
     message = message_class('Imu')()
     message.orientation.w = w
-    with pytest.raises(ObservationError, match=r"'orientation' is \(0, 0, 0, .*an invalid quaternion"):
+    with pytest.raises(ObservationError, match=r"'orientation' is \(0, 0, 0, .*but a quaternion must have length 1"):
         make_reader('Imu', [f'orientation.{angle}']).read(message)
 
 

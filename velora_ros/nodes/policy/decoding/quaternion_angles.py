@@ -37,8 +37,8 @@ class QuaternionAngle:
         square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z
         if not _SHORTEST <= square < math.inf:  # also true for NaN
             raise ObservationError(
-                f"'{self._path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), an invalid quaternion; x, y, z and w of an "
-                'orientation have length 1.'
+                f"'{self._path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), but a quaternion must have length 1; "
+                'correct the node that publishes it.'
             )
         return self._compute(q, square)
 
