@@ -222,7 +222,7 @@ def _checked_dt_range(dt_range: Any, period: float) -> tuple[float, float]:
     try:
         low, high = (float(value) for value in dt_range)
     except (TypeError, ValueError) as error:
-        raise PolicyFileError(f"field 'dt_range' is {dt_range!r}; it must be two numbers of seconds.") from error
+        raise PolicyFileError(f"field 'dt_range' is {dt_range!r}; it must be two times [s].") from error
     if not 0 < low <= period <= high < float('inf'):
         raise PolicyFileError(
             f"field 'dt_range' is [{low}, {high}] s; it must be positive and finite, and include the period {period} s."

@@ -248,6 +248,6 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
         raise ConfigError(
             f'a {kind} commands all joints through the same interface, but here the interfaces are '
             f'{", ".join(sorted(meanings)) or "unknown"}; '
-            "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
+            "set 'command.interface' to position, velocity or effort, or 'command.type' to Float64MultiArray."
         )
     return joints, meanings.pop()

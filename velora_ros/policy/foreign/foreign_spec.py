@@ -156,7 +156,7 @@ def _command(
 def _own_bounds(
     clip: tuple[float, float] | None, command: RobotCommand, scale: Numbers, offset: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Return the bounds of the network's outputs: of training if there are any, otherwise from the joints' limits."""
+    """Return the bounds of the network's outputs: from training if it had any, otherwise from the joints' limits."""
     if clip is not None:
         return (clip[0],) * len(scale), (clip[1],) * len(scale)
     if not all(scale):
@@ -182,7 +182,7 @@ def _sources(found: Sequence[Entries]) -> tuple[Source, ...]:
 
 def _check_joints(description: Description, joints: Sequence[str]) -> None:
     if len(set(joints)) < len(joints):
-        raise PolicyFileError("'joints' names a joint twice; name each joint once.")
+        raise PolicyFileError(f"'joints' is {', '.join(joints)}; name each joint once.")
     for what, names in (
         ("'joints' of the actions", description.actions.joints), ("'sliding_joints'", description.sliding_joints),
     ):  # fmt: skip

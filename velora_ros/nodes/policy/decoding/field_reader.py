@@ -118,7 +118,7 @@ def _make_part(kind: Kind, wanted: WantedField) -> '_Number | _Slice | _Reductio
 
 
 class _Number:
-    """One number."""
+    """Reads one number of a message."""
 
     def __init__(self, get: Getter, filler: Filler) -> None:
         self._get, self._filler = get, filler
@@ -129,7 +129,7 @@ class _Number:
 
 
 class _Slice:
-    """The numbers of a slice."""
+    """Reads the numbers of a slice."""
 
     def __init__(self, reader: SliceReader, filler: Filler) -> None:
         self._reader, self._filler = reader, filler
@@ -139,7 +139,7 @@ class _Slice:
 
 
 class _Reduction:
-    """The minimum, the maximum or the mean of one or several slices."""
+    """Computes the minimum, the maximum or the mean of one or several slices."""
 
     def __init__(self, field: Field, readers: Sequence[SliceReader], filler: Filler) -> None:
         reduce: Any = {'min': np.min, 'max': np.max, 'mean': np.mean}[field.reduction]
