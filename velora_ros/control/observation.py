@@ -26,7 +26,7 @@ class Observation:
     Args:
         sources: for each source its values, and the entries of the observation that they fill; the first source is the
             trigger.
-        transform: function that is applied to the whole observation; None for none.
+        transform: function that is applied to the whole observation; None if there is none.
         unwrapped: entries whose angle continues beyond half a turn; they need a ``transform``.
         begins: returns whether the observation at a stamp [ns] is the first after a reset of the hidden state; at such
             an observation, unwrapped angles and ``own`` sources start again.

@@ -50,7 +50,7 @@ class StandingUp:
         return READY if self._way.ready else STANDING_UP
 
     def start(self) -> str:
-        """Let the policy take over as soon as the robot is ready; return a sentence if it is not ready yet, else ''."""
+        """Let the policy take over as soon as the robot is ready; return why it is not ready yet, or ''."""
         self._told = True
         return '' if self.done or self.state == READY else 'the robot stands up first; then the policy takes over.'
 

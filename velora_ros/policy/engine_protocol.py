@@ -37,7 +37,7 @@ class Engine(Protocol):
 
 
 def not_finite(observation: Array) -> str:
-    """Return the error text for an observation that contains NaN or infinity; it names the entries."""
+    """Return the error text for an observation that contains NaN or infinity; the text names the entries."""
     bad = np.flatnonzero(~np.isfinite(observation))
     entries = ', '.join(f'entry {index} is {observation[index]}' for index in bad[:5])
     return f'the observation must be finite numbers; {entries}.'

@@ -1,4 +1,4 @@
-"""Makes launch actions of the nodes of a run, and handles nodes that end."""
+"""Converts the nodes of a run to launch actions, and handles nodes that end."""
 
 import atexit
 import tempfile

@@ -88,7 +88,7 @@ class RecordedRun:
 
 
 def armed_at(recording: Recording, node: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return whether the policy commanded at each of ``times`` [ns], by the recorded status; True without a status."""
+    """Return whether the policy commanded at each of ``times`` [ns], by the recorded status; True if none was recorded."""
     messages = sorted(recording.of(f'{node}/status'), key=lambda one: one.published)
     if not messages:
         return np.ones(len(times), bool)
