@@ -88,7 +88,7 @@ class RecordedRun:
 
 
 def armed_at(recording: Recording, node: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return whether the policy commanded at each of ``times`` [ns], by the recorded status; True if none was recorded."""
+    """Return for each of ``times`` [ns] whether the policy commanded, by the recorded status; True if there is none."""
     messages = sorted(recording.of(f'{node}/status'), key=lambda one: one.published)
     if not messages:
         return np.ones(len(times), bool)
