@@ -28,7 +28,7 @@ class ActionMeaning:
         increments: whether actions are the speeds at which the commanded positions move; ``low`` and ``high`` are then
             bounds of the positions.
         reach: deflection of each joint's servo under the largest effort, effort limit / stiffness [rad or m]. A
-            position that moves by increments is never further from the measured position. Empty if not known.
+            position that moves by increments stays within this distance of the measured one. Empty if not known.
         start_pose: position of each commanded joint at the start [rad or m]; empty if not known.
         limits: lowest and highest position of each commanded joint [rad or m]; empty if not known.
     """

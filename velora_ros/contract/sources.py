@@ -60,7 +60,7 @@ class ObservationPlan:
 
     Args:
         sources: the plan of each source, the trigger first.
-        transform: function that is applied to the whole observation; None for none.
+        transform: function that is applied to the whole observation; None if there is none.
         unwrapped: entries whose angle continues beyond half a turn.
         computed: the entries that are not in any message.
         joints: indices of the commanded joints' positions among the values read; None if they are not read.

@@ -5,7 +5,7 @@ A state passes through these files in order: ``joint_values.py`` or, with severa
 newest values into an observation. ``controller.py`` steps the policy and decides whether it may command.
 ``command_limits.py`` limits the command.
 
-Times are arguments: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on a monotonic clock.
+The caller passes all times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on a monotonic clock.
 Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
 """
 

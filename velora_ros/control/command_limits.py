@@ -207,7 +207,7 @@ class RampAndSlew:
     Remembers the last command and limits the next one, by a ramp after arming and by the slew rate.
 
     Every result is within the action's bounds, because the start and the policy's action are.
-    Times are those of the steady clock [s].
+    Times are on the steady clock [s].
     """
 
     def __init__(self) -> None:

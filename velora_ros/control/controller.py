@@ -49,7 +49,7 @@ class Controller(Supervisor):
         Returns:
             The command. None if the controller is disarmed or has a fault, or if the observation must not be used;
             :attr:`status` has the reason. The call that finds a fault returns the fallback command. Until the robot is
-            in its start pose, a command on the way there.
+            in its start pose, the command leads there.
         """
         self.policy_action = None
         if (refusal := self._times.refusal(stamp, now)) is not None:

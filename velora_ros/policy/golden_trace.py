@@ -2,8 +2,7 @@
 Golden traces: a few observations and the policy's actions for them, stored in the policy file.
 
 A machine that runs the policy can replay the trace. Different actions mean that the processor, the libraries or the
-file differ.
-from those with which the policy was made.
+file differ from those with which the policy was made.
 """
 
 from collections.abc import Mapping

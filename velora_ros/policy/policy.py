@@ -177,7 +177,7 @@ def load_file(path: str | os.PathLike[str]) -> PolicyFile | OnnxFile:
     Return the content of a policy file, or of an ONNX model with its description file.
 
     Raises:
-        PolicyFileError: the file is missing or damaged, or neither a policy file nor an ONNX model.
+        PolicyFileError: the file is missing or damaged, or is neither a policy file nor an ONNX model.
     """
     return OnnxFile.load(path) if is_foreign(path) else PolicyFile.load(path)
 

@@ -1,8 +1,8 @@
 """
-Checks of the other ends of policy_node's topics: missing subscribers and publishers, other types, other names.
+Checks the other ends of policy_node's topics: missing subscribers and publishers, other types, other names.
 
 The graph is checked once a second. A problem is reported when two checks in a row find it: at the first one the other
-node may not be discovered yet.
+node may not have been discovered yet.
 """
 
 import difflib

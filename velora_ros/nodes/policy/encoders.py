@@ -1,5 +1,5 @@
 """
-Encoders make the robot's message of a command: the last of four steps from a state to a command.
+Encoders turn commands into the robot's messages: the last of four steps from a state to a command.
 
 An encoder has the method ``encode(command) -> message``. Most encoders fill the same message each time; the encoder of
 a vector (``serialised_messages.py``) returns serialised bytes. An encoder whose last message differs also has the

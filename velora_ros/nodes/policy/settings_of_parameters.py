@@ -1,5 +1,5 @@
 """
-Makes settings from the parameters of policy_node: of the controller, of the observation, and open confirmations.
+Derives settings of the controller and of the observation, and open confirmations, from policy_node's parameters.
 
 The parameters themselves are in ``parameters.py``.
 """

@@ -22,7 +22,7 @@ class TaskCommands:
     """
     Subscribes to ``cmd_vel`` or ``goal_pose``, depending on the task, and passes the commands to the task.
 
-    As for policy_node, a twist that is older than the task's time-out counts as zero.
+    As in policy_node, a twist that is older than the task's time-out counts as zero.
 
     Args:
         node: sim_node.

@@ -64,7 +64,7 @@ DEFAULT_RANGES: Ranges = ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 1.0))
 
 def slider_ranges(values: Values, of_task: Ranges | None) -> Ranges:
     """
-    Return the lowest and highest speed of each slider: of the parameters, else of the task, else the default.
+    Return the lowest and highest speed of each slider: from the parameters, else from the task, else the default.
 
     Raises:
         ConfigError: a parameter is not a pair of numbers with 0 between them.

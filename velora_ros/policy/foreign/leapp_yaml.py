@@ -1,5 +1,5 @@
 """
-Reads the YAML file of a LEAPP bundle: the tensors of the model, which of them are fed back, and the other files' names.
+Reads the YAML file of a LEAPP bundle: the tensors of the model, which of them are fed back, and the other files.
 
 The format is version 1.x of https://nvidia-isaac.github.io/leapp. Only ``models`` and ``pipeline`` are used.
 """
