@@ -147,7 +147,7 @@ def test_a_scan_fills_its_observations_and_one_that_is_too_short_is_named_at_eve
     assert bench.read() == [4.0, 9.0, 2.0, 1.0, 1.5]
     bench.say('scan', scan.type, ranges=[4.0, 3.0], range_max=9.0)
     bench.odometry(1.0)
-    with pytest.raises(ObservationError, match=r"has 2 values of 'ranges', but 'ranges.0:3.' takes 3 and finds 2"):
+    with pytest.raises(ObservationError, match=r"has 2 values of 'ranges', but 'ranges.0:3.' needs 3 and finds 2"):
         bench.read()
 
 
@@ -184,7 +184,7 @@ def test_an_unwrapped_angle_continues_until_the_hidden_state_is_reset():
     ('source', 'field', 'message'),
     [
         (Source('v', 'v', 'Twist', frame='odom'), 'v:linear.x', "'observation.v.frame_id' is 'odom', but a Twist"),
-        (Source('v', 'v', 'Twist', missing=(1.0, 2.0)), 'v:linear.x', "'observation.v.missing' has 2 values"),
+        (Source('v', 'v', 'Twist', missing=(1.0, 2.0)), 'v:linear.x', "'observation.v.missing' has 2 numbers"),
         (Source('v', 'v', 'JointState', missing=(1.0,)), 'v:a/position', "v.missing' does not apply to joint states"),
     ],
 )

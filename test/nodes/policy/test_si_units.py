@@ -108,9 +108,9 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
 @pytest.mark.parametrize(
     ('names', 'units', 'given', 'said'),
     [
-        (('action_0', 'action_1'), ('', ''), {}, "the meaning of the policy's action_0, action_1 is unknown"),
+        (('action_0', 'action_1'), ('', ''), {}, "did not define the meaning of the policy's action_0, action_1"),
         (('action_0', 'action_1'), ('', ''), {'command.scale': [0.25, 0.25]}, "then set 'command.si_confirmed'"),
-        (('elbow/position', 'action_1'), ('rad', ''), {}, "the meaning of the policy's action_1 is unknown"),
+        (('elbow/position', 'action_1'), ('rad', ''), {}, "did not define the meaning of the policy's action_1"),
         (('action_0', 'action_1'), ('', ''), {'command.si_confirmed': True}, ''),
         (('action_0', 'action_1'), ('', ''), {'command.fields': ['1', '0']}, ''),
         (('action_0', 'action_1'), ('', ''), {'command.type': 'Twist', 'command.fields': ['linear.x', 'linear.y']}, ''),

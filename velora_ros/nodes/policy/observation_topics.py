@@ -252,7 +252,7 @@ def _one_each(source: Source, what: str, size: int) -> list[float]:
         return list(given)
     if len(given) != 1:
         raise ConfigError(
-            f"'observation.{source.name}.{what}' has {len(given)} numbers, but the source has {size} values; give one "
+            f"'observation.{source.name}.{what}' has {len(given)} numbers, but the source's number of values is {size}; give one "
             'number for all values, or one for each.'
         )
     return list(given) * size
