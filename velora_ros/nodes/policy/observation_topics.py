@@ -252,8 +252,8 @@ def _one_each(source: Source, what: str, size: int) -> list[float]:
         return list(given)
     if len(given) != 1:
         raise ConfigError(
-            f"'observation.{source.name}.{what}' has {len(given)} numbers, but the source's number of values is {size}; give one "
-            'number for all values, or one for each.'
+            f"'observation.{source.name}.{what}' has {len(given)} numbers; give one number for all values of "
+            f'the source, or one for each ({size}).'
         )
     return list(given) * size
 
