@@ -90,8 +90,8 @@ def interface_page() -> str:
         '# Topics and services\n',
         NOTE,
         "Names are relative, so namespaces and remappings apply; `~` stands for the node's name. You can change the "
-        'quality of service of every topic with `qos_overrides` parameters. A condition in brackets (when ...) says when '
-        'the node has a topic.\n',
+        'quality of service of every topic with `qos_overrides` parameters. A condition in brackets (when ...) says '
+        'when the node has a topic.\n',
     ]
     for node in NODES:
         topics = [
