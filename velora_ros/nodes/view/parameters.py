@@ -51,7 +51,7 @@ PARAMETERS = (
     ),
     Parameter(
         'goal_frame_id', 'string', '',
-        'Frame of the goals that are dragged on the page; if empty, the frame of odom, or else world.',
+        'Frame of the goals that are dragged on the page; if empty, the frame of odom, or else base_link.',
         read_only=_AT_START,
     ),
 )  # fmt: skip
