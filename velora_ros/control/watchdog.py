@@ -42,7 +42,7 @@ class Watchdog:
         return self.safety.watchdog_timeout - self.silence(steady)
 
     def until_zero(self, steady: float) -> float:
-        """Return the time [s] until velocities and efforts must be set to zero if no state arrives; inf for never."""
+        """Return the time [s] until velocities and efforts must be set to zero if no state arrives; inf if never."""
         if self._zeroed or not self.safety.zeroes_at_once:
             return math.inf
         return self.safety.max_state_age - self.silence(steady)

@@ -89,7 +89,7 @@ def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
 
 
 def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
-    """Find the size below which commands have no effect, although larger commands do."""
+    """Find the size below which commands have no effect, although larger commands have one."""
     size, speed = np.abs(command), np.abs(measured)
     gain = float(np.nansum(speed * size) / np.nansum(size * size))
     still = size[(speed < 0.2 * gain * size) & (size > 0)]

@@ -113,7 +113,7 @@ def _check_tensor(name: str, tensor: npt.NDArray[Any], shape: tuple[int, ...]) -
     if tensor.dtype != dtype:
         raise PolicyFileError(f"tensor '{name}' is of type {tensor.dtype}; it must be {dtype}.")
     if tensor.shape != shape:
-        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; by spec and wiring, it must be {shape}.")
+        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; the spec and the wiring require {shape}.")
     if is_mask and tensor.max(initial=0) > 1:
         raise PolicyFileError(f"mask '{name}' has the value {tensor.max()}; only 0 and 1 are valid.")
     if not is_mask and not np.isfinite(tensor).all():

@@ -136,7 +136,7 @@ def contradiction_warning(topic: str, publishers: Sequence[str], signal: str, fi
 
 
 def similar(topic: str, others: Iterable[str]) -> list[str]:
-    """Return the topics that ``topic`` may mean: first equal names in other namespaces, then the most similar ones."""
+    """Return the topics that ``topic`` may mean: the same name in other namespaces, then the most similar names."""
     base = topic.rpartition('/')[2]
     ranked = {}
     for other in others:

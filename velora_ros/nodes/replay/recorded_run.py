@@ -110,7 +110,7 @@ def _vectors(recording: Recording, topic: str) -> tuple[npt.NDArray[np.int64], A
 
 
 def _between(times: npt.NDArray[np.int64], values: Array, begin: int, end: int) -> Array | None:
-    """Return the first values at a time from ``begin`` until before ``end``; None if there are none."""
+    """Return the first values recorded at or after ``begin`` and before ``end`` [ns]; None if there are none."""
     place = int(np.searchsorted(times, begin))
     return values[place] if place < len(times) and times[place] < end else None
 

@@ -1,5 +1,5 @@
 """
-One ROS parameter: name, type, default, description, valid values; its check and its descriptor.
+One ROS parameter: its name, type, default, description and valid values, the check of a value, and the descriptor.
 
 Each node has a table of them in its own ``parameters.py``. ``parameter_table.py`` declares a table on a node.
 """

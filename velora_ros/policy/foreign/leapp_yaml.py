@@ -192,7 +192,7 @@ def _boundary(pipeline: Mapping[str, Any], what: str, name: str) -> list[str]:
 
 
 def _frequency(pipeline: Mapping[str, Any]) -> float:
-    """Return how often the model is run [Hz]; 0 if the bundle does not say it."""
+    """Return how often the model is run [Hz]; 0 if the bundle does not give it."""
     given = _mapping(pipeline.get('configs') or {}, "'pipeline.configs'").get('frequency')
     if given is None:
         return 0.0
