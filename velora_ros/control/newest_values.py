@@ -53,7 +53,7 @@ class NewestValues(Protocol):
         ...
 
     def write_into(self, part: Array) -> None:
-        """Keep the values from now on in ``part``, a part of an observation, shape (values,)."""
+        """From now on, store the values in ``part``, a part of an observation, shape (values,)."""
 
     def refuse(self, reason: str) -> None:
         """Record that a message cannot be used, for the given reason."""

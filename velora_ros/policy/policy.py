@@ -29,7 +29,7 @@ _FLOAT64 = np.dtype(np.float64)
 
 class Policy:
     """
-    A recurrent policy, one step at a time.
+    Runs a recurrent policy, one step at a time.
 
     Args:
         file: the content of a policy file or of an ONNX model.
