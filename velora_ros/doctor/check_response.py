@@ -104,7 +104,7 @@ def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
 
 
 def _best_delay(command: Array, measured: Array, dt: float) -> tuple[float, float]:
-    """Return the correlation at the delay [s] with the strongest one, and this delay; (0, 0) without measurements."""
+    """Return the strongest correlation at any delay, and this delay [s]; (0, 0) without measurements."""
     if np.isnan(measured).any() or np.ptp(measured) == 0:
         return 0.0, 0.0
     steps = range(min(round(LONGEST_DELAY_S / dt), len(command) // 2) + 1)

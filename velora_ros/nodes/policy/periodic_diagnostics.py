@@ -1,4 +1,4 @@
-"""The diagnostics of a configured policy_node, split into steps, because one step would delay a command."""
+"""The diagnostics of a configured policy_node, split into steps, because all of it at once would delay a command."""
 
 from collections.abc import Iterator
 
