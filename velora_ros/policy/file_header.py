@@ -77,16 +77,16 @@ def parse_header(data: bytes) -> dict[str, Any]:
         raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
     if size > LARGEST_HEADER:
         raise PolicyFileError(
-            f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
+            f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; give a safetensors file.'
         )
     if size > len(data) - 8:
         raise PolicyFileError(f'it is cut short within its header ({len(data)} bytes); copy or export it again.')
     try:
         header = json.loads(data[8 : 8 + size])
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its header is not JSON ({error}); this is not a safetensors file.') from error
+        raise PolicyFileError(f'its header is not JSON ({error}); give a safetensors file.') from error
     if not isinstance(header, dict):
-        raise PolicyFileError('its header is not a JSON object; this is not a safetensors file.')
+        raise PolicyFileError('its header is not a JSON object; give a safetensors file.')
     return header
 
 

@@ -177,7 +177,7 @@ class Diagnostics:
 
 
 def _identity(status: Status) -> tuple[str, ...]:
-    """Return what makes a status new if it changes: its level and state, and the reason of an error."""
+    """Return the parts of a status whose change must be published: level, state, and the reason of an error."""
     return status if status.level == 'error' else status[:2]
 
 
