@@ -119,7 +119,7 @@ def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[fl
 
 
 def _positions(spec: PolicySpec, interface: str) -> tuple[bool, ...]:
-    """Return for each action whether it is a position, judging by the user's interface, its name or the file's servos."""
+    """Return for each action whether it is a position, by the user's interface, its name or the file's servos."""
     named = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
     if wrong := [meaning for meaning in named if interface and meaning not in ('', interface)]:
         raise ConfigError(

@@ -57,7 +57,9 @@ class ImuDecoder:
         numbers, stamp = self._numbers(message)
         for part, at in self._parts:
             if numbers[at] == -1:
-                raise ObservationError(f'the Imu has no {part}: its first covariance is -1.')
+                raise ObservationError(
+                    f'the Imu has no {part}: its first covariance is -1. Use a sensor that measures it, or another source.'
+                )
         down = _down(*numbers[:4]) if self._needs_gravity else [0.0, 0.0, 0.0]
         values = [*down, *numbers[5:8], *numbers[9:12]]
         if self._turn is not None:
