@@ -75,7 +75,7 @@ Transition = Callable[['PolicyNode', LifecycleState], None]
 
 
 def _transition(method: Transition) -> Callable[['PolicyNode', LifecycleState], TransitionCallbackReturn]:
-    """Make a transition that raises fail, and report the error; rclpy itself would discard the exception."""
+    """Let a transition fail if it raises an exception, and report the error; rclpy itself would discard it."""
 
     @wraps(method)
     def guarded(self: 'PolicyNode', state: LifecycleState) -> TransitionCallbackReturn:

@@ -170,6 +170,7 @@ class KnownReader:
         for part, covariance in self._covariances:
             if covariance(message)[0] == -1:
                 raise ObservationError(
-                    f'the {self._kind} has no {part}: its first covariance is -1. Use a sensor that measures it, or another source.'
+                    f'the {self._kind} has no {part}: its first covariance is -1. Use a sensor that measures it, '
+                    'or another source.'
                 )
         return self._read(message)

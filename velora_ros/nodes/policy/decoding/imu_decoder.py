@@ -58,7 +58,8 @@ class ImuDecoder:
         for part, at in self._parts:
             if numbers[at] == -1:
                 raise ObservationError(
-                    f'the Imu has no {part}: its first covariance is -1. Use a sensor that measures it, or another source.'
+                    f'the Imu has no {part}: its first covariance is -1. Use a sensor that measures it, '
+                    'or another source.'
                 )
         down = _down(*numbers[:4]) if self._needs_gravity else [0.0, 0.0, 0.0]
         values = [*down, *numbers[5:8], *numbers[9:12]]
