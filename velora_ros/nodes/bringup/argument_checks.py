@@ -196,8 +196,9 @@ def _params(params: str, params_file: str) -> str:
     """Return the parameter file, which the arguments ``params`` and ``params_file`` both name; '' for none."""
     if params and params_file and params != params_file:
         raise ConfigError(
-            f"the arguments 'params' and 'params_file' mean the same, but have the values '{params}' and '{params_file}'; "
-            'give one of them. To use several parameter files, join them into one.'
+            f"the arguments 'params' and 'params_file' mean the same, but have the values '{params}' and "
+            f"'{params_file}'; give one of them. "
+            'To use several parameter files, join them into one.'
         )
     file = params or params_file
     if file and not Path(file).expanduser().is_file():
