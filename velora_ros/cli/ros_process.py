@@ -11,7 +11,7 @@ from velora_ros.errors import MissingDependencyError
 
 def become(process: str, words: Sequence[str]) -> NoReturn:
     """
-    Replace this process with ``python -m velora_ros.nodes.<process>`` with these arguments; signals reach it directly.
+    Replace this process with ``python -m velora_ros.nodes.<process> <words>``, which signals then reach directly.
 
     Raises:
         MissingDependencyError: ROS is not installed.

@@ -270,7 +270,7 @@ class TrainConfig:
             object.__setattr__(self, item.name, _checked(item, getattr(self, item.name)))
         if self.critic_neurons == 1:
             raise ConfigError(
-                'critic_neurons is 1; it must be at least 2, one inter and one command neuron, or 0: none.'
+                'critic_neurons is 1; it must be at least 2, one inter and one command neuron, or 0 for none.'
             )
         if self.batch_size % self.sequence_length:
             raise ConfigError(
