@@ -49,7 +49,6 @@ def test_robots_with_few_actions_learn_by_many_small_updates(tmp_path: Path) -> 
     assert values['batch_size'] < large['batch_size']
     assert values['actor_lr'] > large['actor_lr']
     assert values['samples_per_transition'] == large['samples_per_transition']
-    assert recipe(reference, load=False)['batch_size'] == large['batch_size']  # the file is not loaded
 
 
 def test_a_preset_is_used_only_by_its_name() -> None:
@@ -80,6 +79,19 @@ def test_the_recipe_of_an_environment_is_found_without_loading_mujoco() -> None:
         'sys.exit("mujoco" in sys.modules)'
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_episodes_that_are_longer_than_the_default_are_not_cut(tmp_path: Path) -> None:
+    (tmp_path / 'toy.py').write_text('from toy_tasks import walker\n\nLONG = walker(episode=60.0)\n')
+    long = find(f'{tmp_path / "toy.py"}:LONG')
+    assert recipe(long.name)['max_steps'] == long.built.steps > TrainConfig.max_steps
+    assert 'max_steps' not in recipe('quadruped')
+    assert 'max_steps' not in recipe('Reacher-v5')  # 50 steps, which the environment counts itself
+    gymnasium.register('LongEnough-v0', 'gymnasium:Env', max_episode_steps=3000)
+    try:
+        assert recipe('LongEnough-v0')['max_steps'] == 3000
+    finally:
+        gymnasium.registry.pop('LongEnough-v0', None)
 
 
 def test_a_task_may_name_its_own_discount() -> None:

@@ -1,5 +1,6 @@
 """The discount factor, gamma, from the time limit of an environment or task."""
 
+import functools
 import importlib
 from typing import Any
 
@@ -12,15 +13,14 @@ LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 """With a smaller discount factor the future hardly counts; with a larger one the critic learns slowly."""
 
 
-def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
+def discount_for(env_id: str) -> tuple[float, str]:
     """
     Return the discount factor for an environment, from its time limit unless a task sets it, and the reason.
 
     Args:
-        env_id: see :func:`time_limit`.
-        load: see :func:`time_limit`.
+        env_id: see :func:`time_limit`; or the reference of a task, whose commands may end sooner than its episodes.
     """
-    if load and is_task_reference(env_id):
+    if is_task_reference(env_id):
         try:
             task = load_task(env_id)
         except FAILURES:  # making the environment reports the error
@@ -29,7 +29,7 @@ def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
             return task.discount, 'the task sets it'
         limit: int | None = task.horizon
     else:
-        limit = time_limit(env_id, load=load)
+        limit = time_limit(env_id)
     return discount(limit), 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
 
 
@@ -47,22 +47,15 @@ def discount(periods: int | None) -> float:
     return min(max(1 - 5 / periods, LEAST_DISCOUNT), GREATEST_DISCOUNT)
 
 
-def time_limit(env_id: str, *, load: bool = True) -> int | None:
+def time_limit(env_id: str) -> int | None:
     """
     Return the time limit with which an id is registered, in periods; None: there is no limit, or no such id.
 
     Args:
-        env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a
-            task, whose commands may end sooner than its episodes.
-        load: whether the module and the file of a task may be loaded; otherwise both time limits are unknown.
+        env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported.
     """
     module, _, name = env_id.rpartition(':')
-    if not load and (module or is_task_reference(env_id)):
-        return None
     try:
-        if is_task_reference(env_id):
-            horizon: int = load_task(env_id).horizon
-            return horizon
         if module:
             importlib.import_module(module)
         return gymnasium.spec(name).max_episode_steps
@@ -70,8 +63,9 @@ def time_limit(env_id: str, *, load: bool = True) -> int | None:
         return None
 
 
+@functools.cache
 def load_task(reference: str) -> Any:
-    """Return the task of a reference, for example ``quadruped`` or ``my_robot.py:WALK``; its file is run."""
+    """Return the task of a reference, for example ``quadruped`` or ``my_robot.py:WALK``; its file is run once."""
     from velora_ros.tasks.find_task import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
 
     return find(reference)

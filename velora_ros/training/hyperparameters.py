@@ -349,6 +349,19 @@ LIVE = tuple(item.name for item in fields() if item.metadata['live'])
 """The hyperparameters that may change between two episodes."""
 
 
+def without_effect(config: TrainConfig) -> dict[str, str]:
+    """Return the hyperparameters that have no effect because of another one, by name, with the reason as a clause."""
+    reasons = {
+        'samples_per_transition replaces it': (config.samples_per_transition > 0, ('update_ratio', 'boost_ratio')),
+        'lr_decay_steps is 0': (config.lr_decay_steps == 0, ('lr_final', 'lr_decay_counts', 'noise_final')),
+        'trace is 0': (config.trace == 0, ('trace_width',)),
+        'n_critics is 1': (config.n_critics == 1, ('mean_share',)),
+        'normalise is false': (not config.normalise, ('least_deviation', 'score_limit')),
+        'dropped_frames is 0': (config.dropped_frames == 0, ('max_dropped',)),
+    }
+    return {name: reason for reason, (holds, found) in reasons.items() if holds for name in found}
+
+
 def live_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return changes of hyperparameters during training, converted to the types of :class:`TrainConfig`.

@@ -55,15 +55,11 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_training(tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
-def test_a_task_is_trained_in_many_simulations_and_decides_on_its_discount(tmp_path, monkeypatch):
+def test_a_task_is_trained_in_many_simulations(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = {row.name: row.default for row in table.PARAMETERS}
     job = make_job({**values, 'task': 'quadruped'}, '')
     assert (job['env'], job['env_args'], job['num_envs']) == (TASK_ENV, {'task': 'quadruped'}, SIMULATIONS)
-    assert job['gamma_of'] == 'quadruped'
     assert job['run_dir'] == str(tmp_path / 'runs' / 'quadruped-seed0')
-    own = make_job({**values, 'task': 'quadruped', 'num_envs': 8}, '', given={'gamma': 0.9})
-    assert (own['num_envs'], own['gamma_of']) == (8, '')
-    preset = make_job({**values, 'task': 'rover', 'preset': 'tuned'}, '')
-    assert preset['gamma_of'] == ''  # the preset has its own
+    assert make_job({**values, 'task': 'quadruped', 'num_envs': 8}, '')['num_envs'] == 8
     assert make_job(values, '')['num_envs'] == 1

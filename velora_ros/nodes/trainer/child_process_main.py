@@ -37,7 +37,6 @@ from velora_ros.nodes.trainer.pause_save_stop import TrainingRequests
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.hyperparameters import LIVE, TrainConfig
-from velora_ros.training.recipe import recipe
 from velora_ros.training.records import TrainResult
 from velora_ros.training.runs.config import RunConfig, describe
 from velora_ros.training.runs.folder import RunFolder, opened
@@ -136,8 +135,6 @@ def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
 def _hyperparameters(job: Job) -> TrainConfig:
     """Return the hyperparameters; the file ``start_from`` determines some of them, also when its run is resumed."""
     config, paths = TrainConfig.from_dict(job['config']), RunPaths(job['run_dir'])
-    if job.get('gamma_of'):  # only this process loads a task
-        config = dataclasses.replace(config, gamma=recipe(job['gamma_of'])['gamma'])
     if job['resume'] and paths.holds_run:
         started = RunConfig.load(paths.config)
         settled = (*OF_THE_ACTOR, *OF_THE_CRITIC) if started.start_from else ()

@@ -1,7 +1,7 @@
 """Makes the job of a training process, what to train and where to write it, from the parameters of trainer_node."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +9,20 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.env_args import read_keyword
-from velora_ros.training.recipe import RECIPE, SIMULATIONS
+from velora_ros.training.recipe import SIMULATIONS
 from velora_ros.training.runs.config import TASK_ENV
 from velora_ros.training.runs.paths import RunPaths, default_folder
 from velora_ros.training.runs.start_from_file import StartFile
 from velora_ros.utils.atomic_files import check_writable
 
 
-def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def make_job(values: Values, last_run: str) -> dict[str, Any]:
     """
     Return the job as a dictionary for JSON; :func:`velora_ros.nodes.trainer.child_process_main.train` reads it.
 
     Args:
         values: the node's parameters.
         last_run: folder of the last run of this node; ``''`` if there was none.
-        given: the parameters that the user gave at the start; if ``gamma`` is not among them, a task determines the
-            ``gamma`` of the recipe.
 
     Raises:
         ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
@@ -38,7 +36,6 @@ def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = No
         **job,
         'env': TASK_ENV if task else values['env'],
         'num_envs': values['num_envs'] or (SIMULATIONS if task else 1),
-        'gamma_of': task if values['preset'] in {'', RECIPE} and 'gamma' not in (given or {}) else '',
         'run_dir': str(_run_folder(values, last_run).absolute()),
         'rival': _rival(values),
         'config': dataclasses.asdict(hyperparameters_of(values)),

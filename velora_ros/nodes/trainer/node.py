@@ -111,7 +111,7 @@ class TrainerNode(Node):
         self._training.await_exit()
         self._read_events()
         values = self._table.values
-        job = make_job(values, self._training.run_dir, given=start_values(self))
+        job = make_job(values, self._training.run_dir)
         self._training.start(job, {name: values[name] for name in LIVE})
 
     def _on_stop(self, request: Any, response: Any) -> Any:

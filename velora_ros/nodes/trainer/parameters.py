@@ -5,8 +5,9 @@ from typing import Any
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameter import Kind, Parameter, Values
-from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields
-from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
+from velora_ros.nodes.trainer.recipe_in_process import find_defaults
+from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields, without_effect
+from velora_ros.training.recipe import SIMULATIONS
 
 _AT_START = 'it is read when the node starts; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -64,7 +65,10 @@ PARAMETERS = (
     ),
     Parameter('device', 'string', 'cpu', 'Device for training: cpu, cuda, cuda:N or auto.'),
     Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
-    Parameter('total_steps', 'integer', 30_000, 'Number of environment steps of the run.', range=(1, 2**53)),
+    Parameter(
+        'total_steps', 'integer', 30_000, 'Number of environment steps of the run. A task has its own default.',
+        range=(1, 2**53),
+    ),
     Parameter(
         'num_envs', 'integer', 0,
         'Number of environments to train in at once; total_steps counts the steps of all of them. 0 means 1 '
@@ -123,13 +127,16 @@ def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
     Return the table with the hyperparameters of a preset as defaults, or of the recipe if ``preset_name`` is empty.
 
+    For a task, ``total_steps`` is the task's own.
+
     Raises:
         ConfigError: the preset is invalid or does not exist.
     """
-    named, _ = named_hyperparameters(env, preset_name, load=False)  # only the training process loads a user's code
+    named, steps = find_defaults(env, preset_name)
     preset = dataclasses.asdict(TrainConfig.from_dict(named))
+    defaults = {name: _plain(preset[name]) for name in named} | ({} if steps is None else {'total_steps': steps})
     return tuple(
-        dataclasses.replace(row, default=_plain(preset[row.name])) if row.name in named else row for row in PARAMETERS
+        dataclasses.replace(row, default=defaults[row.name]) if row.name in defaults else row for row in PARAMETERS
     )
 
 
@@ -158,3 +165,6 @@ def refuse_changes(before: Values, after: Values) -> None:
                 f"parameter '{name}' cannot change during training: {_WHY_FIXED[_GROUPS.get(name, '')]} "
                 f'Call ~/stop, set the parameter, and call ~/start. Only {", ".join(ANY_TIME)} can change at any time.'
             )
+    for name, reason in without_effect(hyperparameters_of(after)).items():
+        if after[name] != before[name]:
+            raise ConfigError(f"parameter '{name}' has no effect, because {reason}.")
