@@ -107,6 +107,23 @@ def test_an_environment_that_does_not_fit_is_refused(pendulum_policy, capsys, ar
     assert output.out == ''
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['--seconds', '3'], '--seconds is for tasks; add --task TASK'),
+        (['--undisturbed'], '--undisturbed is for tasks; add --task TASK'),
+        (['--task', 'rover', '--render', 'film.gif'], '--render has no effect with --task'),
+        (['--task', 'rover', '--max-steps', '5'], '--max-steps has no effect with --task'),
+        (['--task', 'rover', '--engine', 'numpy'], '--engine has no effect with --task'),
+        (['--task', 'rover', '--env-arg', 'undisturbed=true'], '--env-arg has no effect with --task'),
+        (['--task', 'rover', '--action-delay', '0', '1'], '--action-delay has no effect with --task'),
+    ],
+)
+def test_a_flag_without_effect_is_refused(pendulum_policy, capsys, arguments, named):
+    assert main(['evaluate', pendulum_policy, *arguments]) == 2
+    assert named in capsys.readouterr().err
+
+
 def test_a_policy_without_an_environment_needs_the_option_env(make_policy_file, tmp_path, capsys):
     make_policy_file(environment=None).save(tmp_path / 'p')
     assert main(['evaluate', str(tmp_path / 'p')]) == 2

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,8 +15,12 @@ import yaml
 from with_parent import with_parent
 
 import velora_ros
-from velora_ros.cli.main import main
+from velora_ros.cli.main import main, parser
+from velora_ros.cli.sweep import _next_steps
 from velora_ros.policy import Policy
+from velora_ros.sweep.folder import SweepFolder
+from velora_ros.sweep.plan import Sweep
+from velora_ros.sweep.results import FINISHED, TrialResult, rank
 
 PENDULUM = 'InvertedPendulum-v5'
 TINY = {
@@ -119,6 +124,17 @@ def test_a_dry_run_checks_and_lists(sweep_file, capsys):
         *(f'  n_neurons={neurons}-seed{seed}' for seed in (0, 1) for neurons in (10, 16)),
     ]
     assert not Path('runs').exists()
+
+
+def test_the_best_setting_is_trained_again_in_the_environment_of_the_sweep(tmp_path):
+    keywords = {'frame_skip': 4, 'xml_file': 'a b.xml'}
+    plan = Sweep.parse({**TINY, 'env_args': keywords, 'control_period': 0.1, 'grid': {'n_neurons': [10]}})
+    folder = SweepFolder(tmp_path, plan)
+    trial = TrialResult(plan.trials()[0], FINISHED, 600, 1.0, 1.0, 1.0)
+    [again] = [line for line in _next_steps(folder, rank(plan, [trial])[0]) if line.startswith('train it again: ')]
+    given = parser().parse_args(shlex.split(again.removeprefix('train it again: velora_ros ')))
+    assert (given.env, given.steps, given.seed, given.control_period) == (PENDULUM, 600, 2, 0.1)
+    assert dict(given.env_arg) == keywords
 
 
 def test_a_misspelt_hyperparameter_exits_2_and_leaves_nothing_behind(sweep_file, capsys):

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from velora_ros.cli.main import main
+from velora_ros.cli.play import check_fits
+from velora_ros.errors import SpecError
 from velora_ros.gym import make
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.tasks.find_task import find
+from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
+from velora_ros.training.runs.config import RunConfig
 
 TASK = f"""
 import sys
@@ -120,7 +124,31 @@ def test_many_simulations_get_the_same_return_as_one_with_the_runtime_of_the_rob
     assert many['mean'] == pytest.approx(total, rel=1e-3)
 
 
+def test_a_policy_gets_the_time_that_passed(tmp_path, make_policy_file, capsys, opengl):
+    robot = tmp_path / 'uneven.py'
+    declared = 'UNEVEN = walker(vary=[vary.period((0.5, 1.5))], fail=[], reward_floor=None)\n'
+    robot.write_text(f'{TASK}from velora_ros.tasks import vary\n{declared}')
+    task = find(f'{robot}:UNEVEN')
+    file = make_policy_file(task.policy_spec.observation_dim, 20, task.policy_spec.action_dim, spec=task.policy_spec)
+    policy = tmp_path / 'uneven.safetensors'
+    dataclasses.replace(file, dt_range=(0.01, 0.03)).save(policy)
+    runner, env, dt = Policy.load(policy), task.make(), None
+    observation, _ = env.reset(seed=3)
+    total, ended = 0.0, False
+    while not ended:
+        observation, reward, terminated, truncated, infos = env.step(runner.step(observation, dt))
+        total, ended, dt = total + reward, terminated or truncated, infos['dt']
+    flags = ('--task', f'{robot}:UNEVEN', '--episodes', '1', '--seed', '3', '--json')
+    assert json.loads(said(capsys, 'evaluate', str(policy), *flags).out)['mean'] == pytest.approx(total, rel=1e-3)
+    film = ('--film', str(tmp_path / 'film.gif'))
+    played = said(capsys, 'play', f'{robot}:UNEVEN', '--policy', str(policy), '--seed', '3', *film).out
+    assert f'return {total:.2f}' in played
+
+
 def test_a_policy_for_another_task_is_refused(robot, policy, capsys):
+    spec = PolicyFile.load(policy).spec
+    with pytest.raises(SpecError, match=r"a control period of 0.02 s and the task 'slow' has 0.04 s"):
+        check_fits(spec, dataclasses.replace(spec, control_period=0.04), 'slow')
     assert 'do not fit the task' in said(capsys, 'evaluate', policy, '--task', f'{robot}:REACH', status=1).err
     assert 'do not fit the task' in said(capsys, 'play', f'{robot}:REACH', '--policy', policy, status=1).err
 
@@ -147,8 +175,16 @@ def test_train_learns_a_task_in_many_simulations_and_resumes(robot, tmp_path, ca
     assert file.spec == find(f'{robot}:WALK').policy_spec
     assert f'velora_ros train --task {robot}:WALK --seed 0 --steps 200 --num-envs 4' in file.provenance['command']
     said(capsys, 'train', '--resume', str(folder), '--steps', '300', '--no-pictures')
-    report = json.loads(said(capsys, 'evaluate', str(folder / 'policies' / 'last.safetensors'), '--json').out)
+    last = str(folder / 'policies' / 'last.safetensors')
+    report = json.loads(said(capsys, 'evaluate', last, '--json').out)
     assert np.isfinite(report['mean'])
+    # A run that starts from its policy is a run of the task too, although the command does not name it.
+    said(capsys, 'train', '--from', last, '--steps', '600', *sizes, '--run-dir', 'next', '--no-pictures')
+    config = RunConfig.load('next/config.yaml')
+    chosen, _ = named_hyperparameters(f'{robot}:WALK')
+    assert (config.num_envs, config.env_args) == (SIMULATIONS, {'task': f'{robot}:WALK'})
+    assert config.hyperparameters.samples_per_transition == chosen['samples_per_transition']
+    assert config.command.startswith(f'velora_ros train --task {robot}:WALK --seed 0 --steps 600 --num-envs 64 --from')
 
 
 def test_the_contract_of_a_task_is_written_into_a_policy_that_has_none(capsys, robot, policy):

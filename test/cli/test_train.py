@@ -77,6 +77,37 @@ def test_the_budget_is_in_steps_or_in_episodes():
     assert configuration('--steps', '5000')[0].n_episodes == 5000
 
 
+@pytest.mark.parametrize(
+    ('flags', 'reason'),
+    [
+        (['--update-ratio', '2', '--samples-per-transition', '16'], 'samples_per_transition replaces it'),
+        (['--noise-final', '0.1'], 'lr_decay_steps is 0'),
+        (['--lr-final', '0.1'], 'lr_decay_steps is 0'),
+        (['--mean-share', '0.5', '--n-critics', '1'], 'n_critics is 1'),
+        (['--trace-width', '0.5', '--trace', '0'], 'trace is 0'),
+        (['--score-limit', '5', '--no-normalise'], 'normalise is false'),
+        (['--max-dropped', '5'], 'dropped_frames is 0'),
+    ],
+)
+def test_a_hyperparameter_without_effect_is_refused(train_here, capsys, flags, reason):
+    assert train_here(*flags) == 2
+    assert f'{flags[0]} has no effect, because {reason}' in capsys.readouterr().err
+    assert configuration('--noise-final', '0.1', '--lr-decay-steps', '9')[0].noise_final == 0.1
+
+
+def test_a_period_that_the_environment_replaces_is_refused(train_here, capsys):
+    assert train_here('--control-period', '0.02', *SHORT) == 2
+    assert 'control_period is 0.02 s, but the environment has its own, 0.04 s' in capsys.readouterr().err
+    assert not Path('runs').exists()
+
+
+@pytest.mark.parametrize('flag', ['--stop-at', '--patience'])
+def test_stopping_early_without_evaluations_is_refused(train_here, capsys, flag):
+    assert train_here('--eval-every', '0', flag, '3') == 2
+    assert '--stop-at and --patience judge evaluations, but eval_every is 0' in capsys.readouterr().err
+    assert not Path('runs').exists()
+
+
 def test_a_preset_replaces_the_recipe():
     usual, robust = configuration()[0], configuration('--preset', 'robust')[0]
     assert usual.disturbances() == Disturbances()

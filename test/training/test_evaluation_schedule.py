@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_where_evaluations_come_does_not_change_what_is_learnt() -> None:
     for name, tensor in weights(eval_every=0).items():
         np.testing.assert_array_equal(tensor, plain[name])
         np.testing.assert_array_equal(tensor, often[name])
+
+
+def test_the_last_policy_is_evaluated_if_an_older_one_was() -> None:
+    assert [one.steps for one in trained(10, 250, eval_every=100)[1].evaluations] == [100, 200, 250]
+    assert [one.steps for one in trained(10, 200, eval_every=100)[1].evaluations] == [100, 200]
+    assert trained(10, 90, eval_every=100)[1].evaluations == []  # without an evaluation the last policy is the best
+
+
+def test_a_run_that_starts_from_a_file_and_is_shorter_than_eval_every_does_not_keep_only_the_start(
+    tmp_path: Path,
+) -> None:
+    trained(10, 200)[0].export(tmp_path / 'start.safetensors')
+    model = LiquidDDPG.from_policy(tmp_path / 'start.safetensors', seed=3)
+    result = model.train(Reach(), 8, total_steps=60, eval_env=Reach(), eval_every=100, eval_episodes=1, **QUICK)
+    assert [one.steps for one in result.evaluations] == [0, 60]
 
 
 def test_a_second_call_begins_to_count_anew() -> None:

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: the policy cannot be read, the environment cannot be made, or they do not fit each other.
     """
+    _refuse_ignored(arguments)
     if arguments.task:
         evaluate_task.run(arguments)
         return
@@ -101,6 +102,26 @@ def run(arguments: argparse.Namespace) -> None:
     print(json.dumps(report) if arguments.json else _text(report))
     if film is not None and not arguments.json:
         print(f'film: {film}')
+
+
+def _refuse_ignored(arguments: argparse.Namespace) -> None:
+    """Refuse the flags that have no effect with a task, or without one."""
+    if not arguments.task:
+        given = {'--seconds': arguments.seconds is not None, '--undisturbed': arguments.undisturbed}
+        if found := [flag for flag, is_given in given.items() if is_given]:
+            raise ConfigError(f'{found[0]} is for tasks; add --task TASK, or omit it.')
+        return
+    given = {
+        '--env': arguments.env is not None,
+        '--env-arg': bool(arguments.env_arg),
+        '--max-steps': arguments.max_steps is not None,
+        '--engine': arguments.engine != ENGINES[0],
+        '--render': arguments.render is not None,
+        '--disturbances': arguments.disturbances != NO_DISTURBANCES,
+        **{f'--{name.replace("_", "-")}': True for name in given_hyperparameters(arguments, only='env')},
+    }
+    if found := [flag for flag, is_given in given.items() if is_given]:
+        raise ConfigError(f'{found[0]} has no effect with --task; omit one of them.')
 
 
 def environment_of(file: PolicyFile, env_id: str | None) -> str:

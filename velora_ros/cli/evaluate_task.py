@@ -27,7 +27,13 @@ def run(arguments: argparse.Namespace) -> None:
     check_fits(file.spec, task.policy_spec, arguments.task)
     env = task.make_vec(arguments.episodes, undisturbed=arguments.undisturbed)
     policies = ManyPolicies(file, arguments.episodes)
-    recording = record(env, policies.step, seed=arguments.seed, seconds=arguments.seconds)
+
+    def act(observations: Any) -> Any:
+        seconds = env.episodes.durations  # None where all periods are equal
+        elapsed = None if seconds is None else np.clip(seconds[:, None], *file.dt_range)
+        return policies.step(observations, 1.0 if elapsed is None else elapsed / file.spec.control_period)
+
+    recording = record(env, act, seed=arguments.seed, seconds=arguments.seconds)
     returns = recording.returns
     report = {
         'event': 'evaluation',

@@ -48,10 +48,12 @@ def run(arguments: argparse.Namespace) -> None:
     filmed = env = env if film is None else Film(env, film, task.period)
     try:
         observation, _ = env.reset(seed=arguments.seed)
-        total, steps, ended, infos = 0.0, 0, False, {}
+        total, steps, ended = 0.0, 0, False
+        infos: dict[str, Any] = {}
         limit = task.built.steps if arguments.seconds is None else max(1, round(arguments.seconds / task.period))
         while not ended and steps < limit:
-            action = np.zeros(env.action_space.shape) if policy is None else policy.step(observation)
+            dt = infos.get('dt')  # of tasks whose periods vary
+            action = np.zeros(env.action_space.shape) if policy is None else policy.step(observation, dt)
             observation, reward, terminated, truncated, infos = env.step(action)
             total, steps, ended = total + float(reward), steps + 1, terminated or truncated
         if film is not None:
@@ -65,11 +67,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 def check_fits(policy: PolicySpec, task: PolicySpec, name: str) -> None:
     """
-    Check that a policy reads and commands what a task offers.
+    Check that a policy reads and commands what a task offers, at its period.
 
     Raises:
         SpecError: the policy does not fit the task.
     """
+    if policy.control_period != task.control_period:
+        raise SpecError(
+            f"the policy has a control period of {policy.control_period:g} s and the task '{name}' has "
+            f'{task.control_period:g} s; use the task it was trained in.'
+        )
     for what in ('observation_names', 'action_names'):
         own, offered = getattr(policy, what), getattr(task, what)
         if own != offered:

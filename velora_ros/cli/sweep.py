@@ -1,6 +1,7 @@
 """``velora_ros sweep FILE``: train many settings with many seeds in parallel, on this machine or a Ray cluster."""
 
 import argparse
+import json
 import math
 import shlex
 import sys
@@ -154,7 +155,10 @@ def _report(folder: SweepFolder) -> None:
 def _next_steps(folder: SweepFolder, best: SettingResult) -> list[str]:
     sweep, path = folder.sweep, shlex.quote(str(folder.path))
     top = max(best.trials, key=lambda one: one.best)
-    train = f'velora_ros train --env {shlex.quote(sweep.env)} --steps {sweep.steps} --config {path}/{folder.best.name}'
+    keywords = [f' --env-arg {shlex.quote(f"{name}={json.dumps(value)}")}' for name, value in sweep.env_args.items()]
+    keywords += [] if sweep.control_period is None else [f' --control-period {sweep.control_period:g}']
+    train = f'velora_ros train --env {shlex.quote(sweep.env)}{"".join(keywords)} --steps {sweep.steps}'
+    train += f' --config {path}/{folder.best.name}'
     return [
         f'best setting: {best.label}',
         f'its best policy: {folder.path / top.trial.name}/policies/best.safetensors',

@@ -18,7 +18,7 @@ from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.hyperparameters import DefaultEpisodes, TrainConfig
+from velora_ros.training.hyperparameters import DefaultEpisodes, TrainConfig, without_effect
 from velora_ros.training.presets import read_yaml
 from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters, task_steps
 from velora_ros.training.runs.config import TASK_ENV, RunConfig
@@ -138,6 +138,9 @@ def _start_run(arguments: argparse.Namespace) -> None:
         start.refuse_others(given_hyperparameters(arguments))
     if not arguments.env:
         raise ConfigError(f"'{arguments.start_from}' does not name an environment; choose one with --env ID.")
+    env_args = _env_args(arguments, start)
+    if arguments.env == TASK_ENV and not arguments.task:  # named by its id, or by the file to start from
+        arguments.task = env_args.get('task')
     hyperparameters, source = configuration(arguments)
     budget = ''
     if arguments.task and isinstance(hyperparameters.n_episodes, DefaultEpisodes):
@@ -149,7 +152,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
         source += f', with {", ".join(start.fixed)} from {start.path}'
     config = RunConfig(
         env=arguments.env,
-        env_args=_env_args(arguments, start),
+        env_args=env_args,
         start_from=None if start is None else str(start.path.absolute()),
         seed=arguments.seed or 0,
         hyperparameters=hyperparameters,
@@ -197,6 +200,11 @@ class _Training:
 
     def __init__(self, config: RunConfig, arguments: argparse.Namespace) -> None:
         self._config, self._arguments = config, arguments
+        if config.hyperparameters.eval_every == 0 and (arguments.stop_at, arguments.patience) != (None, None):
+            raise ConfigError(
+                '--stop-at and --patience judge evaluations, but eval_every is 0, so there are none; set --eval-every, '
+                'or omit them.'
+            )
         self._out = Path(arguments.out) if arguments.out else None
         if self._out is not None:
             check_writable(self._out, '--out')
@@ -250,7 +258,7 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     Return the hyperparameters, from the recipe, preset or file and then the flags, and a text about their origin.
 
     Raises:
-        ConfigError: a name or a value is not valid.
+        ConfigError: a name or a value is not valid, or a flag has no effect.
     """
     if arguments.config:
         values, source = read_yaml(arguments.config), str(arguments.config)
@@ -259,7 +267,11 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     if flags := given_hyperparameters(arguments):
         source += f', with {", ".join(flags)} from the command line'
     budget = {name: value for name, value in _budget(arguments).items() if name == 'n_episodes'}
-    return TrainConfig.from_dict({**values, **flags, **budget}), source
+    config = TrainConfig.from_dict({**values, **flags, **budget})
+    for name, reason in without_effect(config).items():
+        if name in flags:
+            raise ConfigError(f'--{name.replace("_", "-")} has no effect, because {reason}; omit it, or change that.')
+    return config, source
 
 
 def _env_args(arguments: argparse.Namespace, start: StartFile | None) -> dict[str, Any]:

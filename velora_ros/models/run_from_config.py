@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv
 
+from velora_ros.errors import ConfigError
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.describe_env_errors import close
 from velora_ros.gym.make_vector import make_many_of, make_vector
@@ -73,6 +74,11 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
     """
     set_seed(config.seed)
     device, spec = set_device(config.device), spec_from_env(env, config.control_period)
+    if fresh and config.control_period not in {None, spec.control_period}:
+        raise ConfigError(
+            f'control_period is {config.control_period:g} s, but the environment has its own, {spec.control_period:g} '
+            's; omit it, or change that of the environment, for example its keyword frame_skip.'
+        )
     agent = config.hyperparameters.agent_arguments()
     if config.start_from and (fresh or Path(config.start_from).exists()):
         model = LiquidDDPG.from_policy(config.start_from, **agent, device=device, seed=config.seed)

@@ -94,7 +94,9 @@ class Evaluations:
 
     def at_the_end(self, step: int, episode: int, *, cut_off: bool) -> None:
         """
-        Evaluate the last policy if ``eval_every`` is -1, and no callback stopped training early.
+        Evaluate the last policy, unless a callback stopped training early.
+
+        With an ``eval_every`` above 0 only if there was an evaluation: the best policy would otherwise be an older one.
 
         Args:
             step: steps of the agent.
@@ -102,14 +104,21 @@ class Evaluations:
             cut_off: whether the budget ended this episode, so that it is shorter than a whole episode.
         """
         result, done = self._result, step - self._steps_before
-        if self._env is None or self._config.eval_every != IN_PROPORTION or result.stopped:
+        if self._env is None or not self._config.eval_every or result.stopped:
             return
         if result.evaluations and result.evaluations[-1].steps == step:
             return
+        if self._config.eval_every != IN_PROPORTION:
+            if result.evaluations:
+                self._evaluate_after_training(step, episode)
+            return
         whole = dataclasses.replace(result, episodes=result.episodes[:-1] if cut_off else result.episodes)
         if spent(result) + self._expected_length(whole) <= done:
-            with contextlib.suppress(StopTraining):  # training is already over
-                self._evaluate(step, episode, SHARE_AT_THE_END * done - spent(result))
+            self._evaluate_after_training(step, episode, SHARE_AT_THE_END * done - spent(result))
+
+    def _evaluate_after_training(self, step: int, episode: int, enough_steps: float = math.inf) -> None:
+        with contextlib.suppress(StopTraining):  # training is already over
+            self._evaluate(step, episode, enough_steps)
 
     def _is_due(self, step: int, taken: int) -> bool:
         result, done = self._result, step - self._steps_before

@@ -73,7 +73,7 @@ class RunConfig:
     def command(self) -> str:
         """The command that repeats the run; empty if a program started it."""
         budget = f'--steps {self.total_steps}' if self.total_steps else f'--episodes {self.hyperparameters.n_episodes}'
-        budget += f' --num-envs {self.num_envs}' if self.num_envs != 1 else ''
+        budget += f' --num-envs {self.num_envs}' if self.num_envs != 1 or self.env == TASK_ENV else ''
         named = f'--env {shlex.quote(self.env or "")}'
         if self.env == TASK_ENV:
             named = f'--task {shlex.quote(str(self.env_args.get("task", "")))}'
