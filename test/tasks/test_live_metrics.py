@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from velora_ros.tasks import live_metrics
 from velora_ros.tasks.live_metrics import LiveMetrics
 
 
@@ -47,3 +48,10 @@ def test_finished_and_running_episodes_are_told_apart():
 def test_without_a_step_there_is_no_recording():
     live = LiveMetrics(0.5)
     assert (live.all(), live.last(10), live.finished(), live.running()) == (None,) * 4
+
+
+def test_episodes_are_forgotten_with_their_steps(monkeypatch):
+    monkeypatch.setattr(live_metrics, 'LONGEST_S', 2.0)  # four steps
+    live = recorded([2] * 50, failing=range(49))
+    assert live.all().returns.tolist() == [2, 2]
+    assert len(live._returns) + len(live._failed) < 10

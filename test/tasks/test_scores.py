@@ -54,6 +54,14 @@ def test_a_goal_is_reached_where_the_distance_stays_small():
     assert found['failed'] == 1
 
 
+def test_a_goal_is_not_reached_before_the_time_at_which_it_counts():
+    distance = np.zeros((4, 3))
+    whole = recording(distance=distance)
+    assert reaching(0.02, after=2.0)(whole)['reached'] == pytest.approx(2 / 3)
+    running = whole._replace(alive=whole.alive[:2], metrics={'distance': distance[:2]}, failed=np.zeros(3, bool))
+    assert reaching(0.02, after=2.0)(running)['reached'] == 0.0
+
+
 def test_a_recording_ends_each_episode_once():
     env = walker(metrics=metrics.walking('foot'), episode=2.0).make_vec(16)
     rng = np.random.default_rng(0)

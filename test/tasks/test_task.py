@@ -18,6 +18,11 @@ def limited(limits):
     return act.joint_targets(scale=1.0, stiffness=20.0, damping=0.5, effort_limit=9.0, limits=limits)
 
 
+def driven(actuator: str) -> mujoco.MjSpec:
+    both = ''.join(f'<{actuator} joint="{side}_hip"/>' for side in ('left', 'right'))
+    return hopper('<sensor>', f'<actuator>{both}</actuator><sensor>')
+
+
 def nan_when_it_moves(sim):
     return np.where(sim.time > 0.7, np.nan, 0.0)
 
@@ -52,6 +57,8 @@ def broken(sim):
         ({'vary': [vary.mass('torso', (1, 2))]}, "no body 'torso'"),
         ({'vary': [vary.bias('gyros', 1)]}, "no observation 'gyros'. Did you mean 'gyro'"),
         ({'vary': ['mass']}, "vary has 'mass'"),
+        ({'vary': [vary.delay((0, 1)), vary.delay(observation=(0, 1))]}, 'vary.delay twice, but only one can apply'),
+        ({'vary': [vary.drop_frames(0.1), vary.drop_frames(0.2)]}, 'vary.drop_frames twice, but only one can apply'),
         ({'period': 0.012}, 'whole number of timesteps'),
         ({'period': -1}, 'period is -1'),
         ({'episode': 0.01}, 'must not be shorter than the period'),
@@ -67,6 +74,16 @@ def broken(sim):
         ({'act': limited({'hip': (0.5, -0.5)})}, r"limits of 'hip' are \(0.5, -0.5\); give \(lower, upper\)"),
         ({'act': limited({'left': (-1.5, 0.5)})}, r"within the model's range, \(-1, 1\)"),
         ({'act': act.joint_efforts()}, "joint 'left_hip' has no actuator"),
+        ({'act': act.joint_efforts(), 'model': driven('position kp="20"')}, "'left_hip' is not a motor"),
+        ({'act': act.joint_efforts(), 'model': driven('motor ctrlrange="0 2"')}, "'left_hip' takes 0 to 2; give scale"),
+        (
+            {'act': act.joint_targets(scale=1.0), 'model': driven('position kp="20" gear="2" forcerange="-9 9"')},
+            "'left_hip' is not a position servo",
+        ),
+        (
+            {'act': act.joint_efforts(scale=4.0), 'vary': [vary.effort_limit((0.5, 1.0))]},
+            "effort_limit: the actuator 'left_hip' has no forcerange",
+        ),
         ({'act': 'targets'}, "act is 'targets'"),
         ({'model': 'nowhere.xml'}, "no model 'nowhere.xml'"),
         ({'model': 3}, 'the model is of type int'),

@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode
 from toy_tasks import reacher, walker
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks import vary
 
 
 @pytest.fixture(scope='module')
@@ -147,6 +148,22 @@ def test_a_saved_state_continues_exactly(task):
         np.testing.assert_array_equal(one, many)
     with pytest.raises(TaskError, match='same number of simulations'):
         task.make_vec(3).set_state(state)
+
+
+def test_a_saved_state_has_the_fields_of_a_variation_that_is_always_on():
+    @vary.term('load', fields=['body_mass'], constants=True, always=True)
+    def load(sim, ids):
+        mass = sim.draws.uniform(ids, 1.0, 3.0, 1)
+        sim.batch.expand('body_mass')[ids, sim.model.body('trunk').id] = mass[:, 0]
+        return mass
+
+    task = walker(vary=[load])
+    env, other = task.make_vec(2, seed=7, undisturbed=True), task.make_vec(2, undisturbed=True)
+    env.reset()
+    actions = actions_for(env, 20)
+    other.set_state(env.get_state())
+    for one, many in zip(roll(other, actions), roll(env, actions), strict=True):
+        np.testing.assert_array_equal(one, many)
 
 
 def test_undisturbed_episodes_have_neither_noise_nor_variation_and_the_same_shapes(task):

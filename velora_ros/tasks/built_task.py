@@ -1,6 +1,7 @@
 """A task with its compiled model and its resolved terms, which all its environments share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import mujoco
@@ -13,7 +14,7 @@ from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.terms import metrics as metrics_of
 from velora_ros.tasks.terms.command import Command
 from velora_ros.tasks.terms.term import Observation, Term, named, observed
-from velora_ros.tasks.terms.vary import Variation
+from velora_ros.tasks.terms.vary import Delay, DroppedFrames, Period, Variation
 
 Array = npt.NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def build(task: Any) -> BuiltTask:
     """
     observe, critic = [observed(one) for one in task.observe], [observed(one) for one in task.critic]
     reward = [(named(one, 'reward'), _weight(one, weight)) for one, weight in task.reward.items()]
-    fail, vary = [named(one, 'fail') for one in task.fail], [_variation(one) for one in task.vary]
+    fail, vary = [named(one, 'fail') for one in task.fail], _variations(task.vary)
     metrics = [named(one, 'metrics') for one in task.metrics] or _tracking(task.commands)
     for kind, terms in (('observe', observe), ('reward', [one for one, _ in reward]), ('fail', fail)):
         _distinct(kind, [term.name for term in terms])
@@ -136,6 +137,17 @@ def _weight(term: Any, weight: Any) -> float:
             f'reward: the weight of {named(term, "reward").name} is {weight!r}; it must be a finite number.'
         )
     return float(weight)
+
+
+def _variations(given: Sequence[Any]) -> list[Variation]:
+    """Return the variations; further ones of a name, such as the masses of other bodies, get a number."""
+    found, variations = [], [_variation(one) for one in given]
+    for place, one in enumerate(variations):
+        alike = sum(other.name == one.name for other in variations[:place])
+        if alike and isinstance(one, Delay | Period | DroppedFrames):
+            raise TaskError(f'vary has vary.{one.name} twice, but only one can apply; give one that has all values.')
+        found.append(replace(one, name=f'{one.name} {alike + 1}') if alike else one)
+    return found
 
 
 def _variation(one: Any) -> Variation:

@@ -12,6 +12,7 @@ from velora_ros.tasks.curriculum import Strengths
 from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.named_parts import bound
 from velora_ros.tasks.observation_noise_and_delay import Observer, evaluated
+from velora_ros.tasks.observation_sources import last_action
 from velora_ros.tasks.random_numbers import Words
 from velora_ros.tasks.terms.command import Commands
 from velora_ros.tasks.terms.term import Term
@@ -146,7 +147,8 @@ class Episodes:
         """Return the state of the simulations that a critic sees, shape (n, state); call :meth:`observe` first."""
         parts = [self.observer.clean, self.critic.read(), *(one.reshape(self.sim.n, -1) for one in self._drawn())]
         if self._late[0]:
-            parts.append(self.sim.memory[_PENDING][:, 1:].reshape(self.sim.n, -1))
+            seen = any(term.find is last_action for term in self.observer.terms)  # then the first part has the newest
+            parts.append(self.sim.memory[_PENDING][:, int(seen) :].reshape(self.sim.n, -1))
         return np.concatenate(parts, axis=1)
 
     def resume(self) -> None:

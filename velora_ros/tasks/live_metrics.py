@@ -54,8 +54,12 @@ class LiveMetrics:
         self._failed[self._episode] = reason
 
     def begin(self) -> None:
-        """Begin another episode."""
+        """Begin another episode, and forget those whose steps were dropped."""
         self._episode += 1
+        oldest = self._episodes[0] if self._episodes else self._episode
+        for table in (self._failed, self._returns):
+            for episode in [one for one in table if one < oldest]:
+                del table[episode]
 
     def all(self) -> Recording | None:
         """Return the whole recording; None if there is no step."""

@@ -65,9 +65,10 @@ def reaching(within: float, after: float) -> Score:
 
     def score(recording: Recording) -> Figures:
         distance = recording.metrics['distance']
-        late = distance[max(0, round(after / recording.period) - 1) :]
+        first = max(0, round(after / recording.period) - 1)
+        late = distance[first:]
         last = distance[recording.lengths - 1, np.arange(distance.shape[1])]
-        reached = (late <= within).all(axis=0) & ~recording.failed
+        reached = (late <= within).all(axis=0) & (recording.lengths > first) & ~recording.failed
         return {
             'reached': float(reached.mean()),
             'error_m': float(np.median(last)),

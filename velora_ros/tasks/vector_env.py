@@ -252,9 +252,8 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         return infos if self.episodes.durations is None else infos | {'dt': self.episodes.durations}
 
     def _changed_fields(self) -> list[str]:
-        return sorted(
-            {field for one in self.task.built.vary for field in one.fields} if not self.episodes.undisturbed else ()
-        )
+        active = [one for one in self.task.built.vary if one.always or not self.episodes.undisturbed]
+        return sorted({field for one in active for field in one.fields})
 
 
 def _check_memory(task: Any, n: int) -> None:

@@ -45,6 +45,24 @@ def test_a_delay_range_is_drawn_at_each_reset():
     assert delays == {0, 1, 2, 3}
 
 
+class Told(Echo):
+    """Has a privileged state of its own."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0], {'privileged_state': np.array([7.0, 8.0])}
+
+    def step(self, action):
+        return *super().step(action)[:4], {'privileged_state': np.array([8.0, 9.0])}
+
+
+def test_the_critic_keeps_what_the_environment_shows_it():
+    env = ActionDelay(Told(), 1, privileged=True)
+    assert env.reset()[1]['privileged_state'].tolist() == [7.0, 8.0, 0.5, 1.0]
+    assert env.step(np.full(1, 2, np.float32))[-1]['privileged_state'].tolist() == [8.0, 9.0, 2.0, 1.0]
+    plain = ActionDelay(Echo(), 1, privileged=True)
+    assert plain.reset()[1]['privileged_state'].tolist() == [0.0, 0.5, 1.0]
+
+
 @pytest.mark.parametrize('steps', [-1, 1.5, (2, 1), (0, 1.5)])
 def test_a_senseless_delay_is_refused(steps):
     with pytest.raises(ConfigError, match='steps'):

@@ -184,6 +184,20 @@ def test_actions_act_after_their_delay():
         np.testing.assert_array_equal(env.sim.ctrl[:, 0] != 0, step >= delays)
 
 
+def test_a_critic_sees_every_action_that_is_still_delayed():
+    delayed = vary.delay(action=(2, 2))
+    for own, newest in (([observe.last_action()], []), ([], [2])):
+        task = walker(observe=[observe.joint_positions(), *own], vary=[delayed], fail=[])
+        env = task.make_vec(1, seed=0)
+        env.reset()
+        for value in (0.0, 0.1, 0.2):
+            *_, infos = env.step(np.full((1, 2), value))
+        state = infos['privileged_state'][0].tolist()
+        pending = [0.2, 0.2, 0.1, 0.1, 0.0, 0.0] if newest else [0.1, 0.1, 0.0, 0.0]
+        assert state[-len(pending) :] == pytest.approx(pending)
+        assert {0.2, 0.1} <= {round(one, 9) for one in state}
+
+
 def test_sensed_observations_are_late_and_the_command_and_last_action_are_not():
     late = walker(
         vary=[vary.delay(observation=(2, 2))], fail=[], observe=[observe.joint_positions(), observe.last_action()]
@@ -262,6 +276,16 @@ def test_what_varies_is_in_the_models_and_in_the_info():
     for name, values in infos['drawn'].items():
         assert (values[3] != before[name][3]).any()
         np.testing.assert_array_equal(np.delete(values, 3, 0), np.delete(before[name], 3, 0))
+
+
+def test_the_masses_of_several_bodies_vary_each_in_its_range_and_the_critic_sees_all():
+    bodies = {'trunk': (2.0, 3.0), 'left': (4.0, 5.0), 'right': (6.0, 7.0)}
+    task = walker(vary=[vary.mass(body, by) for body, by in bodies.items()], fail=[])
+    _, infos = task.make_vec(3, seed=0).reset()
+    for name, (low, high) in zip(('mass', 'mass 2', 'mass 3'), bodies.values(), strict=True):
+        assert infos['drawn'][name].shape == (3, 1)
+        assert ((infos['drawn'][name] >= low) & (infos['drawn'][name] <= high)).all()
+        assert all(infos['drawn'][name][s, 0] in infos['privileged_state'][s] for s in range(3))
 
 
 def test_pushes_change_the_velocity_by_at_most_their_speed():
@@ -420,6 +444,39 @@ def test_efforts_are_scaled_to_the_actuators_limits():
     np.testing.assert_allclose(env.vector.sim.joints('hip').effort[0], [10, -5])
     other = walker(act=act.joint_efforts(scale=4.0), vary=[], fail=[])
     np.testing.assert_allclose(other.policy_spec.to_si([1, 1]), [4, 4])
+
+
+def test_the_efforts_of_a_motor_with_a_gain_are_those_of_the_simulation():
+    spec = mujoco.MjSpec.from_string(HOPPER)
+    for joint in ('left_hip', 'right_hip'):
+        motor = spec.add_actuator(name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        motor.gainprm[0], motor.gear = 3.0, [5, 0, 0, 0, 0, 0]
+        motor.ctrllimited, motor.ctrlrange = 1, [-1, 1]
+    task = walker(model=spec, act=act.joint_efforts(), vary=[], fail=[])
+    env = task.make(seed=0)
+    env.reset()
+    env.step([1, -0.5])
+    np.testing.assert_allclose(env.vector.sim.joints('hip').effort[0], task.policy_spec.to_si([1, -0.5]))
+    assert task.policy_spec.contract.command.high == (15.0, 15.0)
+
+
+def test_targets_stay_within_the_range_of_the_models_servos_and_the_policy_file_has_it():
+    env = reacher().make(seed=0)  # its joints reach 1.6 and 2.4 rad, its servos take 1.5
+    env.reset()
+    for _ in range(200):
+        env.step([1, -1])
+    np.testing.assert_allclose(env.vector.sim.ctrl, [[1.5, -1.5]])
+    command = env.policy_spec.contract.command
+    assert (command.low, command.high) == ((-1.5, -1.5), (1.5, 1.5))
+
+
+def test_gains_of_a_joint_leave_an_actuator_of_a_tendon_alone():
+    tendons = '<tendon><fixed><joint joint="left_hip" coef="1"/></fixed><fixed name="both"><joint joint="left_hip" '
+    tendons += 'coef="1"/></fixed></tendon><actuator><position tendon="both" kp="1" ctrlrange="-1 1"/></actuator>'
+    model = mujoco.MjSpec.from_string(HOPPER.replace('<sensor>', f'{tendons}<sensor>'))
+    task = walker(model=model, vary=[vary.gains((0.9, 1.1), 'left')])
+    assert task.built.model.actuator_trnid[0, 0] == task.built.model.joint('left_hip').id
+    assert task.make_vec(2, seed=0).reset()[1]['drawn']['gains'].shape == (2, 2)  # one stiffness and one damping
 
 
 def test_targets_stay_within_the_effort_of_their_servo():

@@ -71,9 +71,9 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         env: the environment.
         steps: the delay, or the smallest and the largest delay, between which it is drawn at each reset [control
             periods].
-        privileged: whether ``info['privileged_state']`` holds, for the critic, the observation, the delayed actions
-            (the next to take effect first, zeros up to the largest delay) and the delay. Without them the critic
-            cannot know the effect of an action.
+        privileged: whether ``info['privileged_state']`` holds, for the critic, the observation (or the privileged
+            state of the environment inside, if it has one), the delayed actions (the next to take effect first, zeros
+            up to the largest delay) and the delay. Without them the critic cannot know the effect of an action.
 
     Raises:
         ConfigError: a delay is not a whole number of at least 0, or the two are in the wrong order.
@@ -125,8 +125,10 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             return info
         return {
             **info,
-            'privileged_state': np.concatenate([observation, self._queue.waiting.ravel(), self._queue.delays]),
-        }
+            'privileged_state': np.concatenate([
+                info.get('privileged_state', observation), self._queue.waiting.ravel(), self._queue.delays
+            ]),
+        }  # fmt: skip
 
 
 def _position_servos(env: Env) -> npt.NDArray[np.bool_] | None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
+import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
 from velora_ros.errors import TaskError
@@ -51,14 +53,24 @@ class EffortDrive:
         joints = Joints(sim.batch, driven) if driven else joints
         self._actuators = actuators_on(sim, joints, 'joint_efforts')
         model = sim.model
-        gear = model.actuator_gear[self._actuators, 0]
+        gear = model.actuator_gear[self._actuators, 0] * model.actuator_gainprm[self._actuators, 0]
+        motors = _are_motors(model)[self._actuators]
+        if not motors.all():
+            name = joints.names[int(np.argmin(motors))]
+            raise TaskError(f"joint_efforts: the actuator of '{name}' is not a motor; give scale, which makes it one.")
         limited = model.actuator_ctrllimited[self._actuators].astype(bool)
         if not limited.all():
             name = joints.names[int(np.argmin(limited))]
             raise TaskError(
                 f"joint_efforts: the actuator of '{name}' has no limits; give scale, or a ctrlrange in the model."
             )
-        self._control = model.actuator_ctrlrange[self._actuators, 1]
+        lowest, self._control = model.actuator_ctrlrange[self._actuators].T
+        if (lowest != -self._control).any():
+            which = int(np.argmax(lowest != -self._control))
+            raise TaskError(
+                f"joint_efforts: the actuator of '{joints.names[which]}' takes {lowest[which]:g} to "
+                f'{self._control[which]:g}; give scale, or a ctrlrange from -x to x in the model.'
+            )
         self.signals: Sequence[Signal] = [
             Signal(signal_name(name, 'effort'), UNITS['effort'][int(hinge)], float(effort))
             for name, hinge, effort in zip(joints.names, joints.hinges, self._control * gear, strict=True)
@@ -89,3 +101,10 @@ class EffortDrive:
     def relax(self) -> None:
         """Command no effort."""
         self._sim.ctrl[:, self._actuators] = 0
+
+
+def _are_motors(model: mujoco.MjModel) -> npt.NDArray[np.bool_]:
+    """Return which actuators have a force that depends on their control alone, shape (actuator,)."""
+    fixed = model.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED)
+    found: npt.NDArray[np.bool_] = fixed & ~model.actuator_biasprm[:, :3].any(axis=1)
+    return found

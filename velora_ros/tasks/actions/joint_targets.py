@@ -61,15 +61,19 @@ class TargetDrive:
         self.servos: Ids | None = self._actuators
         model, names = sim.model, self._joints.names
         self._servo_stiffness = -model.actuator_biasprm[self._actuators, 1]
-        if (self._servo_stiffness <= 0).any():
-            name = names[int(np.argmax(self._servo_stiffness <= 0))]
+        gains, gears = model.actuator_gainprm[self._actuators, 0], model.actuator_gear[self._actuators, 0]
+        other = (self._servo_stiffness <= 0) | (gains != self._servo_stiffness) | (gears != 1)
+        if other.any():
+            name = names[int(np.argmax(other))]
             raise TaskError(
                 f"joint_targets: the actuator of '{name}' is not a position servo; give stiffness and damping."
             )
         if np.isinf(self._joints.low).any():
             name = names[int(np.argmax(np.isinf(self._joints.low)))]
             raise TaskError(f"joint_targets: the joint '{name}' has no limits; give it a range in the model.")
-        model_range = self._joints.low, self._joints.high
+        bounded = model.actuator_ctrllimited[self._actuators].astype(bool)
+        lowest, highest = np.where(bounded, model.actuator_ctrlrange[self._actuators].T, [[-np.inf], [np.inf]])
+        model_range = np.maximum(self._joints.low, lowest), np.minimum(self._joints.high, highest)
         self._low, self._high = narrowed(action.limits or {}, names, *model_range, 'joint_targets: limits')
         self._increment = action.mode == INCREMENT
         self._scale = values(action.scale, names, 'joint_targets: scale')

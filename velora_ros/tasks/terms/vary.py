@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mujoco
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,7 @@ Range = tuple[float, float]
 Begin = Callable[[Sim, Ids], Any]
 
 FIRST, SECOND, THIRD = (np.array([i]) for i in range(3))
+_ON_JOINTS = (int(mujoco.mjtTrn.mjTRN_JOINT), int(mujoco.mjtTrn.mjTRN_JOINTINPARENT))
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +223,9 @@ def effort_limit(by: Range, joints: str = '*') -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = _actuators(sim, joints, 'vary.effort_limit')
+        if not (limited := sim.model.actuator_forcelimited[places].astype(bool)).all():
+            name = sim.model.actuator(int(places[np.argmin(limited)])).name
+            raise TaskError(f"vary.effort_limit: the actuator '{name}' has no forcerange; give it one in the model.")
         factors = _factors(sim, ids, by, len(places))
         limits = sim.model.actuator_forcerange[places] * factors[:, :, None]
         sim.batch.expand('actuator_forcerange')[np.ix_(ids, places)] = limits
@@ -311,7 +316,8 @@ def _bodies(sim: Sim, pattern: str, term: str) -> npt.NDArray[np.intp]:
 
 def _actuators(sim: Sim, joints: str, term: str) -> npt.NDArray[np.intp]:
     chosen = set(sim.joints(joints).ids.tolist())
-    found = [i for i in range(sim.model.nu) if int(sim.model.actuator_trnid[i, 0]) in chosen]
+    moved, kinds = sim.model.actuator_trnid[:, 0].tolist(), sim.model.actuator_trntype.tolist()
+    found = [i for i in range(sim.model.nu) if kinds[i] in _ON_JOINTS and moved[i] in chosen]
     if not found:
         raise TaskError(f"{term}: no actuator drives a joint that '{joints}' selects; give another pattern.")
     return np.array(found, np.intp)
