@@ -61,7 +61,11 @@ class JointSamples:
         return any(float(np.ptp(self.of(name)[1])) > MOVES for name in self.names if len(self.of(name)[1]))
 
     def of(self, name: str) -> tuple[Array, Array, Array]:
-        """Return the times [s], positions and velocities of a joint, shape (m,), in messages that have its position."""
+        """
+        Return the times, positions and velocities of a joint in the messages that have its position.
+
+        Each has the shape (m,), in s, rad or m, and rad/s or m/s.
+        """
         k = list(self.names).index(name)
         has = np.isfinite(self.position[:, k])
         stamps = np.where(np.isfinite(self.times.stamps), self.times.stamps, self.times.received)
