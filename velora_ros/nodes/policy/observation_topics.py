@@ -239,7 +239,7 @@ def _decoder(one: SourcePlan, frames: SourceFrames, *, is_whole: bool) -> Decode
         return ImuDecoder(one.fields, source.mounting_rpy)
     if source.mounting_rpy:
         raise ConfigError(
-            f"'observation.{source.name}.mounting_rpy' is only valid for an Imu of which no other fields than "
+            f"'observation.{source.name}.mounting_rpy' is valid only for an Imu from which no fields other than "
             f'{", ".join(IMU_FIELDS)} are read; omit the parameter, or read the other fields from a separate source.'
         )
     return MessageDecoder(source, _reader(one, is_whole=is_whole), frames)
