@@ -30,8 +30,8 @@ class RecordedRun:
 
     A gait clock may have started before the recording, so its values are taken from the recorded observations if they
     are observations of this policy. If the policy is the one that ran, its last action and its hidden state are also
-    taken from the recording. They differ after events that a recording does not contain: the robot's start, a lost
-    state, arming, a fault.
+    taken from the recording. Both differ from the replayed ones after events that a recording does not contain: the
+    robot's start, a lost state, arming, a fault.
 
     Args:
         recording: the recording.

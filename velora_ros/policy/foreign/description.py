@@ -222,7 +222,7 @@ _LISTS = {
 
 
 def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a mapping for ``from_json``, without nulls; single numbers become lists, and names of terms become terms."""
+    """Return a mapping for ``from_json``, without nulls; single numbers become lists, names of terms become terms."""
     found: dict[str, Any] = {}
     for key, value in content.items():
         if value is None or not isinstance(key, str):
