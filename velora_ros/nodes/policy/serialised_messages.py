@@ -53,7 +53,9 @@ class JointStateDecoder:
         try:
             message = deserialize_message(data, JointState)
         except Exception as error:  # each middleware raises its own error
-            raise ObservationError(f'the bytes of a JointState cannot be read: {error}.') from error
+            raise ObservationError(
+                f'the bytes of a JointState cannot be read: {error}; check the node that publishes it.'
+            ) from error
         stamp = to_nanoseconds(message.header.stamp) or now
         fields = message.position, message.velocity, message.effort
         layout = _ByteLayout(message)

@@ -73,10 +73,12 @@ class ImuDecoder:
             at = _HEADER.size + length
             at += -(at - CDR_HEAD.size) % 8
             if encoding != CDR_ENCODING:
-                raise ValueError('another byte order')
+                raise ValueError('they have another byte order')
             return _NUMBERS.unpack_from(data, at), sec * 1_000_000_000 + nanosec
         except (struct.error, ValueError) as error:
-            raise ObservationError(f'the bytes of an Imu cannot be read: {error}.') from error
+            raise ObservationError(
+                f'the bytes of an Imu cannot be read: {error}; check the node that publishes it.'
+            ) from error
 
 
 def _down(x: float, y: float, z: float, w: float) -> list[float]:

@@ -151,7 +151,7 @@ def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, 
         return _itself, _DIRECTION
     if here == _DIRECTION:
         if step not in _AXES:
-            raise ConfigError(f"'{path.text}' ends with '{step}', but gravity has x, y and z.")
+            raise ConfigError(f"'{path.text}' ends with '{step}', but gravity has only x, y and z; write one of these.")
         return QuaternionAngle(before.rpartition('.')[0], step), 'double'
     if here == QUATERNION and step in ANGLES:
         return QuaternionAngle(before, step), 'double'
