@@ -68,7 +68,7 @@ def line(variant: str, rows: list[dict[str, Any]]) -> str:
 def table() -> str:
     """Return the table of everything that has run."""
     rows = read(PATH)
-    head = ['| variant | solved at, by seed | later |', '| --- | --- | --- |']
+    head = ['| variant | solved at step, by seed | later evaluations that pass |', '| --- | --- | --- |']
     present = [variant for variant in VARIANTS if any(row['task'] == variant for row in rows)]
     return '\n'.join(head + [line(variant, [row for row in rows if row['task'] == variant]) for variant in present])
 

@@ -156,6 +156,16 @@ def test_a_goal_is_published_in_the_frame_of_odometry(running):
     running.until(lambda: not running.publishes('goal_pose'), 'silence')
 
 
+def test_a_goal_is_published_in_the_given_frame_before_any_odometry(ros_bench):
+    with ros_bench() as ros:
+        shown = Shown(ros, '-p', 'model:=quadruped', '-p', 'goal_frame_id:=map').open()
+        goals = ros.subscribe(POSE, 'goal_pose', matched=False)
+        shown.is_visible('place [m]')
+        shown.client.drag(GOAL, (1.0, 2.0, 3.0))
+        shown.until(lambda: goals, 'a goal')
+        assert goals[-1].header.frame_id == 'map'
+
+
 def test_the_emergency_stop_reaches_whoever_listens(running):
     stops = running.ros.subscribe(BOOL, 'emergency_stop')
     running.client.set('Emergency stop', True)

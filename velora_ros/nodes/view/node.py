@@ -269,16 +269,14 @@ class RobotView:
             self._odometry_at = now
             place, turn = odometry.pose.pose.position, odometry.pose.pose.orientation
             self._pose.set_base((place.x, place.y, place.z), (turn.w, turn.x, turn.y, turn.z))
-            self._set_goal_frame(odometry.header.frame_id)
+            if odometry.header.frame_id and not self._goal_frame:
+                self._request_sender.goal_frame = odometry.header.frame_id
         for imu in imus:
             if now - self._odometry_at > ODOMETRY_S and imu.orientation_covariance[0] >= 0:
                 turn = imu.orientation
                 self._pose.set_orientation((turn.w, turn.x, turn.y, turn.z))
         news, self._is_drawn = bool(states or odometries or imus) or not self._is_drawn, True
         return news
-
-    def _set_goal_frame(self, usual: str) -> None:
-        self._request_sender.goal_frame = self._goal_frame or usual or self._request_sender.goal_frame
 
     def _read_goal(self, message: Any) -> None:
         if not self._request_sender.is_guiding:

@@ -55,7 +55,7 @@ class RequestSender:
 
     def __init__(self, node: Node, values: Values, ranges: Ranges, answer: Callable[[str], None]) -> None:
         self._node, self._ranges, self._answer = node, ranges, answer
-        self.goal_frame = BASE_FRAME
+        self.goal_frame = values['goal_frame_id'] or BASE_FRAME
         """The frame of the goals that are published."""
         # A volatile publisher does not match a transient-local subscription; policy_node has both kinds.
         unreported = PublisherEventCallbacks(incompatible_qos=lambda event: None)
