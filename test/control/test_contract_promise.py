@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.control import Controller, Settings
-from velora_ros.errors import ObservationError
+from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.spec import PolicySpec, RobotCommand, RobotContract, Source
 
 T, SECOND = 0.02, 1_000_000_000
@@ -286,6 +286,19 @@ def test_a_robot_on_its_side_or_with_a_joint_out_of_its_limits_is_not_armed(plac
     assert lying.state(place, down) is None and why in lying.controller.fault
 
 
+def test_a_robot_that_lies_when_it_is_confirmed_is_not_armed_by_a_later_setting():
+    robot = Robot('absolute')
+    robot.controller.refusals = ['confirm its gains']
+    robot.controller.activate(arm=True)
+    robot.state(down=0.0)
+    robot.controller.refusals = []
+    assert not robot.controller.armed
+    robot.state()
+    robot.controller.refusals = []  # as at every change of a parameter
+    assert not robot.controller.armed
+    assert robot.controller.arm()
+
+
 def test_increments_begin_at_the_measured_pose_and_move_by_the_nominal_period():
     robot = Robot('increment', start_pose_speed=0.0)
     robot.controller.activate(arm=True)
@@ -293,6 +306,37 @@ def test_increments_begin_at_the_measured_pose_and_move_by_the_nominal_period():
     assert robot.state((0.3, -2.0), action=(1.0, 0.0), after=0.05) == pytest.approx([0.38, -2.0])
     robot.controller.reset('request')
     assert robot.state((-0.5, -1.0)) == pytest.approx([-0.5, -1.0])
+
+
+def test_increments_begin_at_the_measured_pose_again_when_the_robot_is_armed_again():
+    robot = Robot('increment', start_pose_speed=0.0)
+    robot.controller.activate(arm=True)
+    robot.state((0.3, -2.0))
+    robot.controller.disarm()
+    robot.state((-0.9, -1.0), action=(1.0, 0.0))  # moved by hand
+    robot.controller.arm()
+    assert robot.state((-0.9, -1.0)) == pytest.approx([-0.9, -1.0])
+
+
+def test_a_robot_that_is_moved_while_it_stands_up_starts_again_from_where_it_is():
+    robot = Robot('absolute')
+    robot.controller.activate(arm=True)
+    for _ in range(10):
+        robot.state((0.6, -2.2))
+    robot.controller.reset('gap')
+    assert robot.state((-0.5, -2.5)) == pytest.approx([0.5, -2.1]), 'a gap is no reason: it goes on'
+    robot.controller.reset('request')
+    assert robot.state((-0.5, -2.5)) == pytest.approx([-0.5, -2.5])
+
+
+def test_another_start_pose_speed_counts_while_the_robot_stands_up():
+    robot = Robot('absolute')
+    robot.controller.activate(arm=True)
+    robot.state((0.6, -2.2))
+    robot.controller.settings = Settings(start_pose_speed=0.05)
+    assert robot.state((0.6, -2.2)) == pytest.approx([0.599, -2.199])
+    robot.controller.settings = Settings(start_pose_speed=0.0)
+    assert robot.state((0.6, -2.2)) == pytest.approx([0.598, -2.198]), '0 counts from the next arming on'
 
 
 def test_velocities_become_zero_once_as_soon_as_their_input_is_too_old_and_then_a_fault():
@@ -398,6 +442,47 @@ def test_observations_are_judged_by_the_training_of_the_policy_that_runs():
         robot.state()
     robot.state((0.9, -1.8))
     assert not robot.controller.fault, 'as common in the training of the second policy'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'limit', 'why'),
+    [
+        ('absolute', {'max_joint_speed': 20.0}, "'max_joint_speed' is 20, .* the policy reads no velocity of a joint"),
+        ('absolute', {'max_deviation': 4.0}, "'max_deviation' is 4, .* the policy has no statistics of its training"),
+        ('still', {'max_tilt': 0.5}, "'max_tilt' is 0.5, .* the policy reads no direction of gravity"),
+        ('plain', {'max_tilt': 0.5}, "'max_tilt' is 0.5, .* the policy has no contract"),
+    ],
+)
+def test_a_latch_that_could_never_stop_the_robot_is_refused_and_nothing_changes(kind, limit, why):
+    spec = SPECS['absolute']
+    fields = ('joints:hip/position', 'joints:knee/position')
+    specs = {
+        'absolute': spec, 'plain': replace(spec, contract=None),
+        'still': replace(spec, contract=replace(spec.contract, fields=fields)),
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=why):
+        Controller(Chosen(specs[kind]), Settings(**limit), measures_joints=True)
+    controller = Controller(Chosen(specs[kind]), Settings(), measures_joints=True)
+    with pytest.raises(ConfigError, match=why):
+        controller.settings = Settings(**limit)
+    assert controller.settings == Settings()
+
+
+def test_a_policy_that_a_latch_could_never_stop_does_not_replace_one_that_it_could():
+    usual = np.zeros(2), np.ones(2)
+    first = Chosen(SPECS['absolute'])
+    controller = Controller(first, Settings(max_deviation=4.0), measures_joints=True, normalisation=usual)
+    with pytest.raises(ConfigError, match='no statistics of its training'):
+        controller.swap(Chosen(first.spec))
+    robot = Robot('absolute', start_pose_speed=0.0)
+    robot.controller = Controller(
+        robot.policy, Settings(start_pose_speed=0.0), measures_joints=True, normalisation=usual
+    )
+    robot.controller.activate(arm=True)
+    robot.state()
+    robot.controller.swap(Chosen(robot.policy.spec))
+    with pytest.raises(ConfigError, match='no statistics of its training'):
+        robot.controller.settings = Settings(start_pose_speed=0.0, max_deviation=4.0)  # before it takes over
 
 
 def test_a_joint_that_is_too_fast_is_a_fault():

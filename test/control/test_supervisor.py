@@ -88,6 +88,17 @@ def test_another_fault_does_not_replace_an_emergency_stop(armed):
     assert bench.state() is None, 'so auto_recover does not release the stop'
 
 
+def test_a_start_is_refused_with_the_latched_fault_although_the_robot_is_armed():
+    bench = Bench()
+    bench.state()
+    bench.silence(1.0)
+    assert bench.controller.armed
+    assert bench.controller.start().startswith('a fault is latched: no usable state for')
+    bench.controller.disarm()
+    bench.controller.clear_fault()
+    assert bench.controller.start() == 'the robot is not armed; call ~/arm first.'
+
+
 def test_a_replacing_controller_inherits_the_fault():
     controller = Controller(Accumulator(), Settings(), fault=EMERGENCY_STOP)
     controller.activate(arm=True)

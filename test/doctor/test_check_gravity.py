@@ -59,3 +59,10 @@ def test_a_quaternion_of_zeros_is_found():
 
 def test_a_robot_that_turns_is_not_judged():
     assert levels(check(imu(gyro=(1.0, 0, 0), acceleration=(5, 0, 0)))) == [('note', 'gravity')]
+
+
+@pytest.mark.parametrize('part', ['gyro', 'acceleration', 'orientation'])
+def test_measurements_that_are_not_finite_are_found(part):
+    size = 4 if part == 'orientation' else 3
+    sensor = imu(**{part: (np.nan,) * size})
+    assert 'mend' in {one.level for one in check_gravity('/imu', sensor, needs_orientation=True, upright=False)}

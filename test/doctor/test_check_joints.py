@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from doctor_arrays import expected, joints, levels, moving, still
 
-from velora_ros.doctor.check_joints import DEGREES, check_names, check_positions, check_velocities
+from velora_ros.doctor.check_joints import DEGREES, check_names, check_positions, check_signals, check_velocities
 
 PAIR = [expected('a', mean=0.2, start=0.2), expected('b', mean=-1.5, start=-1.5, deviation=0.1)]
 
@@ -109,6 +109,17 @@ def test_a_robot_that_stands_still_says_nothing_about_velocities():
 
 def test_joint_states_without_velocities_say_nothing():
     assert check_velocities(['a', 'b'], joints(moving(), velocity=np.full((100, 2), np.nan))) == []
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_signals_that_are_never_finite_are_found(value):
+    wanted = ['a/position', 'b/position', 'b/velocity', 'b/effort', 'c/position']
+    samples = joints(moving())
+    assert check_signals('/joint_states', wanted, samples) == []
+    samples.position[:, 0], samples.velocity[:, 1] = value, value
+    (found,) = check_signals('/joint_states', wanted, samples)
+    assert (found.level, found.about) == ('mend', '/joint_states')
+    assert 'no message has a finite value of a/position, b/velocity, which the policy reads' in found.text
 
 
 def test_joint_states_in_parts_are_joined_by_name():

@@ -19,12 +19,12 @@ class StandingUp:
     Moves the robot to its start pose and waits until the policy may take over.
 
     Args:
-        safety: the limits; they may be replaced while the robot moves.
+        safety: the limits.
         measures_joints: whether the positions of the commanded joints are known.
     """
 
     def __init__(self, safety: Safety, *, measures_joints: bool) -> None:
-        self.safety = safety
+        self._safety = safety
         self.done = True
         """Whether the policy commands."""
         self.refusal = ''
@@ -38,9 +38,20 @@ class StandingUp:
 
     def begin(self) -> None:
         """Start to move from the measured pose."""
-        pose = self.safety.start_pose if self._measures else []
-        self._way = _way_to(pose, self.safety) if pose else None
+        pose = self._safety.start_pose if self._measures else []
+        self._way = _way_to(pose, self._safety) if pose else None
         self.done, self._told = self._way is None, False
+
+    def restart(self) -> None:
+        """Start again from the next measured pose, because the robot was moved to another place."""
+        if self._way is not None:
+            self._way.begin()
+
+    def limit(self, safety: Safety) -> None:
+        """Change the limits; a robot that stands up moves at the new speed, unless that is 0, until its next arming."""
+        self._safety = safety
+        if self._way is not None and safety.start_pose:
+            self._way.speeds = safety.start_pose_speeds
 
     @property
     def state(self) -> str:
@@ -58,19 +69,19 @@ class StandingUp:
         """Return the next command on the way to the start pose, within the joints' limits [rad or m]."""
         assert self._way is not None  # otherwise the policy has taken over
         command = self._way.next(measured, steady)
-        self.done = self._way.ready and (self._told or self.safety.settings.start_when_ready)
+        self.done = self._way.ready and (self._told or self._safety.settings.start_when_ready)
         return command
 
     def look(self, observation: Array, measured: Command | None) -> None:
         """Check whether the robot may move from its posture, if arming would move it to a start pose."""
-        self.refusal = self._judged(observation, measured) if self._measures and self.safety.start_pose else ''
+        self.refusal = self._judged(observation, measured) if self._measures and self._safety.start_pose else ''
 
     def _judged(self, observation: Array, measured: Command | None) -> str:
         if self._gravity is not None:
             place, scale, default = self._gravity
             if float(observation[place]) / scale + default > TILTED:
                 return 'the robot is tilted by more than 60 degrees; put it upright'
-        joints = zip(self._fields, measured or [], self.safety.joint_limits, strict=False)
+        joints = zip(self._fields, measured or [], self._safety.joint_limits, strict=False)
         for name, position, (low, high) in joints:
             if not low - _ROOM <= position <= high + _ROOM:
                 return f"'{name}' is at {position:.3g}, outside its limits from {low:g} to {high:g}; move the joint"

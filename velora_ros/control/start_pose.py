@@ -33,7 +33,9 @@ class StartPose:
         reach: Sequence[float] = (),
     ) -> None:
         self._near = [NEAR + SAG * bend for bend in reach or [0.0] * len(pose)]
-        self._pose, self._speeds, self._limits = list(pose), list(speeds), list(limits)
+        self.speeds = list(speeds)
+        """Largest speed of each joint's target."""
+        self._pose, self._limits = list(pose), list(limits)
         self.begin()
 
     def begin(self) -> None:
@@ -52,7 +54,7 @@ class StartPose:
         time = min(max(steady - self._at, 0.0), _LONGEST_STEP)
         self._target = [
             goal if abs(goal - here) <= speed * time else here + math.copysign(speed * time, goal - here)
-            for here, goal, speed in zip(self._target, self._pose, self._speeds, strict=True)
+            for here, goal, speed in zip(self._target, self._pose, self.speeds, strict=True)
         ]
         self._at = steady
         self._judge(measured, steady)

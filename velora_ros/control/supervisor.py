@@ -107,9 +107,21 @@ class Supervisor:
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
-        self.safety = Safety(self._policy.spec, settings)
-        self._standing_up.safety = self._watchdog.safety = self._times.safety = self.safety
-        self._latches = Latches(self._policy.spec, settings, self._normalisation)
+        self.safety, self._latches = self.check(settings)
+        self._watchdog.safety = self._times.safety = self.safety
+        self._standing_up.limit(self.safety)
+
+    def check(self, settings: Settings) -> tuple[Safety, Latches]:
+        """
+        Return the limits that settings make for the running policy, without changing anything.
+
+        Raises:
+            ConfigError: they do not fit it, or a policy that runs silently.
+        """
+        spec = self._policy.spec
+        if self._successor is not None:
+            Latches(spec, settings, self._successor.normalisation)
+        return Safety(spec, settings), Latches(spec, settings, self._normalisation)
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -125,6 +137,7 @@ class Supervisor:
         self._arming.refusals = tuple(refusals)
         if not self._arming.refusals and self._arming.is_pending:
             self.arm()
+            self._arming.is_pending = False  # if its posture forbids it, a later setting must not arm the robot
 
     @property
     def status(self) -> Status:
@@ -139,7 +152,9 @@ class Supervisor:
 
     def start(self) -> str:
         """Let the policy take over as soon as the start pose is reached; return '', or the reason why it cannot."""
-        if not self._arming.is_commanding:
+        if self.fault:
+            return f'a fault is latched: {self.fault}. Call ~/clear_fault first.'
+        if not self.armed:
             return 'the robot is not armed; call ~/arm first.'
         return self._standing_up.start()
 
@@ -195,11 +210,13 @@ class Supervisor:
         """
         Reset the hidden state; the next step counts as one control period.
 
-        If the robot was moved to another place, there is no motion to continue, so a policy that runs silently takes
-        over.
+        If the robot was moved to another place, there is no motion to continue: a policy that runs silently takes over,
+        and a robot that stands up starts again from its measured pose.
         """
-        if self._successor is not None and cause == MOVED:
-            self._end_silence(self._successor)
+        if cause == MOVED:
+            self._standing_up.restart()
+            if self._successor is not None:
+                self._end_silence(self._successor)
         self._policy.reset()
         if self._successor is not None:
             self._successor.reset()
@@ -236,6 +253,7 @@ class Supervisor:
             ConfigError: the settings do not fit the new policy; the old policy stays in use.
         """
         Safety(policy.spec, self.settings)
+        Latches(policy.spec, self.settings, normalisation)
         self._successor = SilentPolicy(policy, normalisation)
         if policy.spec.contract is None or not self._arming.is_commanding or not self._standing_up.done:
             self._hand_over()
@@ -256,6 +274,8 @@ class Supervisor:
         self._await_state()
         self._ramp_and_slew.begin()
         self._standing_up.begin()
+        if self._targets is not None:
+            self._targets.begin()
         self.changed.begin()
 
     def _await_state(self) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.control.controller_settings import Settings
+from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -16,12 +17,15 @@ GRAVITY_Z, VELOCITY = 'orientation.gravity.z', '/velocity'
 
 class Latches:
     """
-    Checks the observations of a policy that has a contract; for other policies, it finds no faults.
+    Checks the observations of a policy that has a contract.
 
     Args:
         spec: the policy's specification.
         settings: the limits ``max_tilt``, ``max_joint_speed`` and ``max_deviation``; 0 switches a limit off.
         normalisation: mean and inverse deviation of each observation in training; None if not known.
+
+    Raises:
+        ConfigError: a limit is set that cannot be checked, so that it would never stop the robot.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings, normalisation: Normalisation | None = None) -> None:
@@ -34,8 +38,18 @@ class Latches:
         self._speeds = [i for i, field in enumerate(fields) if field.endswith(VELOCITY)]
         self._tilt, self._speed = settings.max_tilt, settings.max_joint_speed
         self._deviation, self._usual = settings.max_deviation, normalisation
-        self.on = bool(contract and (self._tilt or self._speed or self._deviation))
+        self.on = bool(self._tilt or self._speed or self._deviation)
         """Whether any of the limits is switched on."""
+        for name, limit, lacks in (
+            ('max_tilt', self._tilt, 'reads no direction of gravity' if self._down is None else ''),
+            ('max_joint_speed', self._speed, '' if self._speeds else 'reads no velocity of a joint'),
+            ('max_deviation', self._deviation, 'has no statistics of its training' if normalisation is None else ''),
+        ):
+            why = lacks if contract else 'has no contract'
+            if limit and why:
+                raise ConfigError(
+                    f"'{name}' is {limit:g}, but it would never stop the robot, because the policy {why}; omit it."
+                )
 
     def judge(self, observation: Array) -> str:
         """Return the fault that an observation, shape (observation,), shows; '' if it shows none."""

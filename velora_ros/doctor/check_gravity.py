@@ -23,6 +23,9 @@ def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, u
         needs_orientation: whether the policy reads the orientation.
         upright: whether the robot stands upright, so that its z axis points up.
     """
+    for what, values in (('angular velocity', samples.gyro), ('acceleration', samples.acceleration)):
+        if not np.isfinite(values).all():
+            return [Finding('mend', 'values', about, f'its {what} is not always finite; correct the driver.')]
     found = _check_orientation(about, samples, needs_orientation=needs_orientation)
     turning = float(np.median(np.linalg.norm(samples.gyro, axis=1)))
     if turning > AT_REST:
@@ -73,7 +76,7 @@ def _check_orientation(about: str, samples: ImuSamples, *, needs_orientation: bo
         text += ', but the policy reads gravity from the orientation; start a filter that computes it.'
         return [Finding('mend', 'orientation', about, text)]
     lengths = np.linalg.norm(samples.orientation, axis=1)
-    if np.abs(lengths - 1).max() > 0.01:
+    if not np.abs(lengths - 1).max() <= 0.01:  # also true for NaN
         length = lengths[np.abs(lengths - 1).argmax()]
         text = f'its quaternions have the length {length:.3g} instead of 1; correct the driver.'
         return [Finding('mend', 'orientation', about, text)]

@@ -37,6 +37,28 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
     return [Finding('mend', 'names', about, f'{text} Map the names with observation.fields.')]
 
 
+def check_signals(about: str, wanted: Sequence[str], samples: JointSamples) -> list[Finding]:
+    """
+    Check that the positions and velocities that the policy reads were measured at all.
+
+    Args:
+        about: the topic.
+        wanted: joint signals, such as ``hinge/position``; joints that the topic does not have are not checked.
+        samples: its joint states.
+    """
+    measured = {'position': samples.position, 'velocity': samples.velocity}
+    lacking = []
+    for name in wanted:
+        joint, _, interface = name.rpartition('/')
+        if joint in samples.names and interface in measured:
+            values = measured[interface][:, list(samples.names).index(joint)]
+            lacking += [name] if not np.isfinite(values).any() else []
+    if not lacking:
+        return []
+    text = f'no message has a finite value of {_some(lacking)}, which the policy reads; correct the driver.'
+    return [Finding('mend', 'signals', about, text)]
+
+
 def check_positions(joints: Sequence[ExpectedJoint], samples: JointSamples, *, anywhere: bool = False) -> list[Finding]:
     """
     Check the unit and the zero of each joint by comparing its position with the start pose or with training.

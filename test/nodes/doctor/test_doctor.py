@@ -191,6 +191,19 @@ def test_it_publishes_nothing(ros, policy):
     driver.stop()
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--namespace', 'robot-1'], "'/robot-1' is not a valid namespace"),
+        (['--command-topic', 'robot-1/command'], "'robot-1/command' is not a valid topic name"),
+    ],
+)
+def test_an_invalid_name_is_refused_in_one_line(ros, policy, arguments, words):
+    process = ros.start([*DOCTOR, str(policy), *arguments])
+    assert process.wait() == 2
+    assert words in process.output and 'Traceback' not in process.output
+
+
 def test_an_unknown_joint_is_refused_by_name(ros, policy):
     driver = Driver(ros)
     process = ros.start([*DOCTOR, str(policy), '--seconds', '0.5', '--move', 'elbow'])

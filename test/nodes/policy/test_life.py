@@ -101,6 +101,8 @@ def connect(ros):
         ('joints', ('-p', 'command.interface:=position'), "set 'command.interface' to 'effort' or leave"),
         ('joints', ('-p', 'command.type:=Twist'), "sets the interface 'velocity', but the policy's"),
         ('joints', ('-p', 'watchdog_timeout:=1.0'), "Did you mean 'watchdog_timeout_s'?"),
+        ('joints', ('-p', 'observation.joints.topic:=robot-1/states'), "'robot-1/states' is not a valid topic name"),
+        ('joints', ('-p', 'max_tilt:=0.5'), "'max_tilt' is 0.5, but it would never stop the robot"),
         ('joints', ('-p', 'qos_overrides./joint_state.subscription.depth:=2'), "'qos_overrides./joint_states.subscr"),
     ],
 )  # fmt: skip

@@ -25,6 +25,7 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
         'watchdog_timeout': (1.0, "Did you mean 'watchdog_timeout_s'?"),
         'command__type': ('JointSate', "Did you mean 'JointState'?"),
         'command__interface': ('effort', 'read when the node is configured'),
+        'max_tilt': (0.5, "'max_tilt' is 0.5, but it would never stop the robot, because the policy has no contract"),
         'rate_hz': (2.0, "'rate_hz' is 2 Hz, one command every 0.5 s, but 'watchdog_timeout_s' is 0.4 s"),
         'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time, 0"),
     }

@@ -116,6 +116,14 @@ def test_an_existing_file_is_refused_in_one_line(ros, tmp_path):
     assert path.read_text() == 'mine'
 
 
+def test_an_invalid_topic_is_refused_in_one_line_and_nothing_is_written(ros, tmp_path):
+    process = ros.start([*RECORD, str(tmp_path / 'a.mcap'), '--topics', 'robot-1/joint_states'])
+    assert process.wait() == 1
+    assert "'robot-1/joint_states' is not a valid topic name" in process.output
+    assert 'Traceback' not in process.output
+    assert list(tmp_path.glob('*.mcap')) == []
+
+
 def test_it_ends_by_itself_when_the_time_is_over(ros, tmp_path):
     process = ros.start([*RECORD, str(tmp_path / 'a.mcap'), '--seconds', '0.5'])
     assert process.wait() == 0

@@ -1,5 +1,7 @@
 """Timers whose period changes, on a real node."""
 
+import time
+
 import pytest
 
 from velora_ros.nodes.ros.timers import Timers
@@ -41,3 +43,19 @@ def test_a_timer_is_set_kept_postponed_and_removed(ros):
     timers.postpone(call, 0.0)
     ros.spin(0.1)
     assert len(calls) == gone
+
+
+def test_a_timer_that_is_postponed_makes_no_other_one_call_twice(ros):
+    calls, timers = [], Timers(ros.node)
+
+    def slow():
+        time.sleep(0.3)  # the other timer becomes due
+        timers.postpone(slow, 3600.0)
+
+    began = time.monotonic()
+    timers.set(slow, 0.01)
+    timers.set(lambda: calls.append(None), 0.25)
+    ros.until(lambda: calls, 'a call')
+    ros.spin(0.05)
+    periods = (time.monotonic() - began) / 0.25
+    assert len(calls) <= periods

@@ -145,6 +145,28 @@ def test_zero_is_applied_when_the_commands_stop(ros, sim):
     assert 'all other actuators are set to zero' in process.output
 
 
+def test_a_simulator_that_was_held_up_does_not_drop_the_command(ros, sim):
+    process = sim(command_timeout_s=0.4)
+    states = ros.subscribe(JOINTS, 'joint_states')
+    command = ros.publisher(VECTOR, 'command')
+
+    def answered(more):
+        seen = len(states)
+
+        def met():
+            command.publish(vector(1.0))
+            return len(states) >= seen + more
+
+        return met
+
+    ros.until(answered(3), 'states of a robot that moves')
+    process.signal(signal.SIGSTOP)
+    time.sleep(0.8)
+    process.signal(signal.SIGCONT)
+    ros.until(answered(3), 'states again')
+    assert 'all other actuators are set to zero' not in process.output
+
+
 def test_after_a_pause_stamps_continue_at_the_present_time(ros, sim):
     sim()
     states = ros.subscribe(JOINTS, 'joint_states', 100)

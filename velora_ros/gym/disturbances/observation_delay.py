@@ -1,6 +1,5 @@
 """Observations, messages and commands that arrive late."""
 
-import math
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -22,11 +21,6 @@ class DelayLine(Generic[Item]):
 
     def __len__(self) -> int:
         return len(self._waiting)
-
-    @property
-    def next_due(self) -> float:
-        """The time when the next item arrives; infinite if the queue is empty."""
-        return self._waiting[0][0] if self._waiting else math.inf
 
     def put(self, item: Item, due: float) -> None:
         """Append an item that arrives at the time ``due``."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from velora_ros.doctor.check_gravity import check_gravity
-from velora_ros.doctor.check_joints import check_names, check_positions, check_velocities
+from velora_ros.doctor.check_joints import check_names, check_positions, check_signals, check_velocities
 from velora_ros.doctor.check_response import Response, check_response
 from velora_ros.doctor.check_times import check_times
 from velora_ros.doctor.expected_robot import ExpectedRobot, ExpectedSource
@@ -139,6 +139,7 @@ class Examination:
             self.findings += check_velocities(samples.names, samples)
             return
         self.findings += check_names(topic, source.joints, samples.names)
+        self.findings += check_signals(topic, source.fields, samples)
         at_rest = samples.before(self._armed)
         anywhere = self._anywhere or len(at_rest.times) < FEWEST_AT_REST or at_rest.moves
         if anywhere and not self._anywhere:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import rclpy
 import rclpy.utilities
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
+from velora_ros.errors import ConfigError
 from velora_ros.nodes.record.topic_choice import choose_topics
+from velora_ros.nodes.ros.endpoints import full_topic_name
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.raw_topic import RawTopic, make_inlet
 from velora_ros.recordings.mcap_reader import Recording
@@ -26,13 +29,22 @@ class Listener:
     Args:
         namespace: the robot's namespace; ``''`` is the root.
         named: the topics that the policy reads, and the topic of its commands.
+
+    Raises:
+        ConfigError: the namespace or a name is not valid.
     """
 
     def __init__(self, namespace: str, named: Iterable[str]) -> None:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self._node = Node('doctor', namespace=namespace or None, enable_rosout=False)
+        try:
+            self._node = Node('doctor', namespace=namespace or None, enable_rosout=False)
+        except NameValidationException as error:
+            raise ConfigError(
+                f"'{namespace}' is not a valid namespace; it must consist of letters, digits and underscores, joined "
+                'by slashes, and no part may begin with a digit.'
+            ) from error
+        self._named = [full_topic_name(self._node, name) for name in named]
         self._inlet = make_inlet(self._node)
-        self._named = [self._node.resolve_topic_name(name) for name in named]
         self._topics: dict[str, RawTopic] = {}
         self._channels: dict[str, Channel] = {}
         self.publishers: dict[str, int] = {}

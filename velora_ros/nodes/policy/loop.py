@@ -34,6 +34,7 @@ from velora_ros.nodes.policy.topic_factory import TopicFactory
 from velora_ros.nodes.policy.writer_registry import full_type
 from velora_ros.nodes.ros.clocks import ClockStep, RobotClock
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
+from velora_ros.nodes.ros.endpoints import full_topic_name
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, NoOverflowWarnings
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
@@ -98,7 +99,7 @@ class PolicyLoop:
 
     def _make_controller(self, fault: str) -> Controller:
         trigger = self._sources.trigger
-        topic = self._node.resolve_topic_name(trigger.source.topic)
+        topic = full_topic_name(self._node, trigger.source.topic)
         return Controller(
             self.policy,
             settings_of(self._values),

@@ -48,7 +48,6 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from velora_ros.control.arming import EMERGENCY_STOP
-from velora_ros.control.command_limits import Safety
 from velora_ros.control.status import Status
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.emergency_stop import EmergencyStop
@@ -240,7 +239,8 @@ class PolicyNode(LifecycleNode):
             return
         spec = self._loop.policy.spec
         definite = with_contract(values, spec)
-        check_times(definite, Safety(spec, settings_of(definite)))
+        safety, _ = self._loop.controller.check(settings_of(definite))
+        check_times(definite, safety)
         for name, value in values.items():
             if value != self._table[name] and needs_configure(name):
                 raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")

@@ -93,6 +93,7 @@ class StateToCommand:
         self._late = round(self._period * 1e9)  # a state older than this is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
+        self._answered = 0.0  # when the last state with a command was received, on the steady clock [s]
         self._status_is_known = False
 
     def apply(self, values: Values) -> None:
@@ -147,8 +148,7 @@ class StateToCommand:
         if command is not None:
             self._publish(command)
             self.timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
-            if self.between:
-                self._timers.postpone(self.on_interpolate, self.between)
+            self._answered = received
         if self._schedule is not None and self._controller.policy_action is not None:
             self._schedule.note_step(stamp)
         if command is None or self.debug or self._controller.fault or not self._status_is_known:
@@ -218,8 +218,14 @@ class StateToCommand:
         self._report(command, observation)
 
     def on_interpolate(self) -> None:
-        """Publish the next interpolated command on the way to the newest command of the policy."""
-        command = self._controller.interpolate(self._clock.now(), time.monotonic())
+        """Publish the next interpolated command, unless the newest command of the policy was just sent."""
+        steady = time.monotonic()
+        early = self._answered + self.between - steady
+        # Here, not when the state is answered: see Timers.postpone.
+        self._timers.postpone(self.on_interpolate, early if early > 0 else self.between)
+        if early > 0:
+            return
+        command = self._controller.interpolate(self._clock.now(), steady)
         if command is not None:
             self._publish(command)
 

@@ -20,6 +20,7 @@ from rclpy.serialization import deserialize_message
 from velora_ros.nodes.record.message_definitions import message_definition
 from velora_ros.nodes.record.topic_choice import HIDDEN, choose_topics
 from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.endpoints import full_topic_name
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.raw_topic import RawTopic, make_inlet
 from velora_ros.recordings.mcap_writer import RecordingFile
@@ -42,7 +43,7 @@ class Recorder(Node):
         options: what to record.
 
     Raises:
-        ConfigError: the file already exists.
+        ConfigError: the file already exists, or a topic's name is not valid.
         StorageError: the file cannot be written.
     """
 
@@ -51,6 +52,7 @@ class Recorder(Node):
         self._inlet = make_inlet(self)  # first, because destroy_node() needs it even if the file is refused
         self.exit_code: int | None = None
         self._options = options
+        self._named = [full_topic_name(self, name) for name in options.topics]
         self._path = Path(options.file or default_file_name())
         self._queue = MessageQueue()
         self._writer = WriterThread(self._queue, RecordingFile(self._path))
@@ -100,7 +102,7 @@ class Recorder(Node):
         wanted = choose_topics(
             graph,
             self._topics_of_controllers(graph),
-            named=[self.resolve_topic_name(name) for name in self._options.topics],
+            named=self._named,
             everything=self._options.everything,
             hidden=self._options.hidden,
         )

@@ -155,7 +155,8 @@ def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Va
 
 
 def _without_time_limits(settings: Settings) -> Settings:
-    """Return settings for a replay, in which the states follow each other as fast as possible."""
+    """Return settings for a replay, in which the states follow each other as fast as possible and nothing stops."""
     return replace(
-        settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0, interpolate=0.0
-    )
+        settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0, interpolate=0.0,
+        max_tilt=0.0, max_joint_speed=0.0, max_deviation=0.0,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSPolicyKind
@@ -21,6 +22,22 @@ from velora_ros.nodes.ros.rclpy_compat import PublisherEventCallbacks, Subscript
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, topic
 
 _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+
+
+def full_topic_name(node: Node, name: str) -> str:
+    """
+    Return the full name of a topic, with namespace and remaps applied.
+
+    Raises:
+        ConfigError: it is not a valid name.
+    """
+    try:
+        return node.resolve_topic_name(name)
+    except (RuntimeError, NameValidationException) as error:
+        raise ConfigError(
+            f"'{name}' is not a valid topic name; it must consist of letters, digits and underscores, joined by "
+            "slashes, and no part may begin with a digit, for example 'left/joint_states'."
+        ) from error
 
 
 def create_publisher(
@@ -44,9 +61,10 @@ def create_publisher(
         events: callbacks for events of the middleware; by default rclpy logs incompatible subscriptions.
 
     Raises:
-        ConfigError: a ``qos_overrides`` parameter has an invalid value.
+        ConfigError: the name is not valid, or a ``qos_overrides`` parameter has an invalid value.
     """
     row = topic(owner, 'out', name)
+    full_topic_name(node, topic_name or name)
     options = QoSOverridingOptions(_OVERRIDABLE)
     try:
         return node.create_publisher(
@@ -79,6 +97,7 @@ def create_subscription(
     ``topic_name`` and ``kind``, a class, replace the row's. With ``raw`` the callback gets bytes instead of messages.
     """
     row = topic(owner, 'in', name)
+    full_topic_name(node, topic_name or name)
     options = QoSOverridingOptions(_OVERRIDABLE)
     try:
         return node.create_subscription(

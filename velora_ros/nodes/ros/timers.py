@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
+from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.node import Node
 from rclpy.timer import Timer
-
-from velora_ros.nodes.ros.clocks import STEADY
 
 # Timers with a shorter period would only waste processor time [s].
 SHORTEST_PERIOD_S = 1e-4
@@ -15,7 +14,7 @@ LONGEST_PERIOD_S = 1e9
 
 class Timers:
     """
-    One timer on the steady clock for each callback.
+    One timer on a steady clock of its own for each callback.
 
     Args:
         node: the node that owns the timers.
@@ -33,7 +32,8 @@ class Timers:
             self._node.destroy_timer(timer)
             del self._timers[callback]
         if period and period != before:
-            self._timers[callback] = period, self._node.create_timer(period, callback, clock=STEADY)
+            clock = Clock(clock_type=ClockType.STEADY_TIME)
+            self._timers[callback] = period, self._node.create_timer(period, callback, clock=clock)
 
     def destroy(self) -> None:
         """Stop all timers."""
@@ -41,7 +41,13 @@ class Timers:
             self.set(callback, 0.0)
 
     def postpone(self, callback: Callable[[], None], seconds: float) -> None:
-        """Delay the next call of ``callback`` until ``seconds`` from now; without a timer nothing happens."""
+        """
+        Delay the next call of ``callback`` until ``seconds`` from now; without a timer nothing happens.
+
+        Only the callback itself may do this. When a timer is reset, an EventsExecutor (rclpy 7.1.6) searches for timers
+        on the same clock that are due, and calls those again that already wait for their call: twice, and the next call
+        is then left out. A clock of its own keeps this from the other timers.
+        """
         if callback in self._timers:
             _, timer = self._timers[callback]
             timer.timer_period_ns = int(min(max(seconds, SHORTEST_PERIOD_S), LONGEST_PERIOD_S) * 1e9)

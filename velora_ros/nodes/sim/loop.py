@@ -1,5 +1,6 @@
 """The loop of sim_node: a command arrives, the physics advances, the state is published."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,6 @@ NANOSECONDS = 1e9
 CATCH_UP_S = 0.05
 # The timer may wake the loop early by this much [s].
 EARLY_S = 1e-4
-SHORTEST_SLEEP_NS = 1_000
 WARNING_PERIOD_S = 1.0
 # Period of the search for publishers of other command types, and the time without a command before it starts [s].
 FOLLOW_PERIOD_S = 0.2
@@ -105,14 +105,16 @@ class SimLoop:
         checked = None if self._new_episode or self._paused else self._checked(message)
         if checked is not None:  # counted before the next state, to which the command does not belong, is published
             self.statistics.command(now)
-        if not self._paused:
+        # If it is more than a period behind, the timer catches up. Here, each command would cause several states, and
+        # thus several commands, which would leave no time for timers and services.
+        if not self._paused and now <= self.pacer.due(self.robot.time + self._period):
             self._advance(now)
         if checked is None or self._new_episode:
             return
         delay = self.faults.settings.action_delay[0] * self.robot.spec.control_period
         self.faults.counts['command_delay'] += delay > 0
         self._delayed_actions.put(checked, self.robot.time + delay + self.robot.command_delay - TOLERANCE_S)
-        self._last_command = now
+        self._last_command, self._commanded_until = now, self.robot.time
         self._timed_out = False
 
     def _checked(self, message: Any) -> tuple[Array, Gains] | None:
@@ -128,15 +130,19 @@ class SimLoop:
             self._commands.follow_publishers()
 
     def _check_command_timeout(self) -> None:
-        """If commands have stopped, keep the targets of position servos and set every other actuator to zero."""
-        timeout = self._table['command_timeout_s']
+        """
+        If commands have stopped, keep the targets of position servos and set every other actuator to zero.
+
+        Only simulated time counts: if this process is held up, the commands did not stop.
+        """
+        timeout, silence = self._table['command_timeout_s'], self.robot.time - self._commanded_until
         timeout = 10 * self._period if timeout == -1 else timeout
-        if self.robot.holding or self._timed_out or not 0 < timeout < self.silence * self.pacer.factor:
+        if self.robot.holding or self._timed_out or not 0 < timeout < silence:
             return
         self._timed_out = True
         self.robot.relax()
         self._node.get_logger().warning(
-            f'no command for {self.silence:.2f} s (command_timeout_s is {timeout:g} s): position servos keep their '
+            f'no command for {silence:.2f} s (command_timeout_s is {timeout:g} s): position servos keep their '
             'targets, all other actuators are set to zero'
         )
 
@@ -144,9 +150,9 @@ class SimLoop:
 
     def _on_timer(self) -> None:
         self._start_time_once()
-        self._advance(time.monotonic() + EARLY_S)
         if not self._paused:
-            self._set_timer()
+            self._advance(time.monotonic() + EARLY_S)
+        self._set_timer()
 
     def _advance(self, now: float) -> None:
         """Simulate up to ``now`` on the steady clock [s], and publish the states that are due on the way."""
@@ -221,7 +227,7 @@ class SimLoop:
         """Start simulated time, statistics and pacing now."""
         now = time.monotonic()
         self.clock.start(self._system_time.of(now))
-        self._last_command = now
+        self._last_command, self._commanded_until = now, self.robot.time
         # Policies of tasks step once in each period; if periods vary, some states are between two steps.
         self.statistics = RunStatistics(now, 0.0 if self._told is None else self._period)
         self.pacer.start(now, self.robot.time)
@@ -234,18 +240,23 @@ class SimLoop:
             self._start_time()
 
     def _set_timer(self) -> None:
-        """Set the timer to the time when the next message is due; an earlier command also advances the simulation."""
-        robot = self.robot
-        due = min(robot.period_end, self._states.next_due)
-        if self.clock.is_publishing:
-            due = min(due, robot.time + robot.physics_step)
-        sleep_ns = round((self.pacer.due(due) - time.monotonic()) * NANOSECONDS)
-        self._timer.timer_period_ns = max(sleep_ns, SHORTEST_SLEEP_NS)
-        self._timer.reset()
+        """
+        Let the call of the timer that follows the next one come when a message is due.
+
+        The time of the next call is settled already. The timer is never reset: an EventsExecutor (rclpy 7.1.6) would
+        call other timers twice, and then late. A command that arrives earlier advances the simulation itself.
+        """
+        robot, faults = self.robot, self.faults.settings
+        is_uneven = self.clock.is_publishing or faults.period_jitter > 0 or faults.observation_delay[0] > 0
+        apart = (robot.physics_step if is_uneven else self._period) / self.pacer.factor
+        apart /= math.ceil(apart / self._period)  # so that another speed takes effect soon
+        due = self.pacer.due(robot.period_end)
+        coming = time.monotonic() + self._timer.time_until_next_call() / NANOSECONDS
+        after = due + math.ceil((coming + EARLY_S - due) / apart) * apart
+        self._timer.timer_period_ns = round((after - coming) * NANOSECONDS)
 
     def _pause(self) -> None:
         self._paused = True
-        self._timer.cancel()
         self.statistics.pause(time.monotonic(), paused=True)
 
     def _check_end_of_run(self) -> None:
@@ -272,15 +283,12 @@ class SimLoop:
             self._last_command = now = time.monotonic()
             self.pacer.start(now, self.robot.time)
             self.statistics.pause(now, paused=False)
-            self._set_timer()
 
     def set_speed(self, factor: float) -> None:
         """Set how many seconds of simulated time pass in one second."""
         now = time.monotonic()
         self.pacer.set_factor(factor, now)
         self.statistics.speed(now, factor)
-        if not self._paused:
-            self._set_timer()
 
     @property
     def progress(self) -> SimulationProgress:

@@ -51,11 +51,6 @@ class StatePublisher:
         self._delayed: DelayLine[list[Any]] = DelayLine()
         self._newest: list[Any] | None = None
 
-    @property
-    def next_due(self) -> float:
-        """Simulated time at which the next queued state must be published [s]; ``inf`` if none is queued."""
-        return self._delayed.next_due
-
     def measure(self, stamp: int) -> None:
         """
         Read the sensors, and queue the state unless it is lost.
