@@ -114,7 +114,7 @@ class Page:
             group.visible = bool(labels)
 
     def show_hands(self, *, drive: bool, goal: bool) -> None:
-        """Show the sliders if ``drive``, because cmd_vel has a subscriber, and the goal if ``goal``, for goal_pose."""
+        """Show the sliders if ``drive`` (cmd_vel has a subscriber), and the goal if ``goal`` (goal_pose has one)."""
         self._drive.visible = drive
         self._goal_folder.visible = self._gizmo.visible = self._marker.visible = goal
 
