@@ -94,7 +94,7 @@ def test_tensors_of_a_policy_cannot_be_changed_in_place(file):
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* must be \(12,\)"),
+        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* require \(12,\)"),
         (lambda t: {'motor.weight': t['motor.weight'].T}, "'motor.weight' has the shape"),
         (lambda t: {'command.bias': t['command.bias'].astype(np.float16)}, "'command.bias' is of type float16"),
         (lambda t: {'wiring.inter': t['wiring.inter'].astype(bool)}, "'wiring.inter' is of type bool"),
@@ -140,7 +140,7 @@ def test_a_missing_field_is_named(file, load_bytes, name):
         ({'dt_range': [0, 0.08]}, "'dt_range' is .* must be positive"),
         ({'dt_range': [0.01, float('inf')]}, "'dt_range'"),
         ({'dt_range': [0.01, float('nan')]}, "'dt_range'"),
-        ({'dt_range': 'ab'}, "'dt_range' is 'ab'; it must be two numbers"),
+        ({'dt_range': 'ab'}, "'dt_range' is 'ab'; it must be two times"),
         ({'dt_range': None}, "'dt_range' is None"),
         ({'environment': 3}, "'environment' is 3"),
         ({'provenance': {'return': float('nan')}}, "'provenance' cannot be stored as JSON"),

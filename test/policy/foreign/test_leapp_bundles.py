@@ -143,7 +143,7 @@ def test_the_folder_of_a_bundle_names_its_file(whole):
         (lambda c: c['models']['policy']['inputs'][0].update(element_names=[['a', 'b']]), 'has 4 entries, but the'),
         (lambda c: c['models']['policy']['inputs'][0].pop('element_names'), "'joint_pos' has no element_names"),
         (lambda c: c['models']['policy']['inputs'][5].update(shape=[1, 9]), 'has 2 entries in the model, but 9 in'),
-        (lambda c: c['models']['policy']['inputs'][5].update(shape=[2**40]), 'with 1 to 1048576 entries'),
+        (lambda c: c['models']['policy']['inputs'][5].update(shape=[2**40]), 'product is at most 1048576'),
         (lambda c: c['models']['policy']['inputs'].pop(5), "input 'height' is not in the YAML file"),
         (lambda c: c['models']['policy']['inputs'][2].update(temporal_period_ms=20), 'has several time steps'),
         (lambda c: c['models']['policy']['inputs'][4].update(element_names=[list('abc')]), 'names such as lin_vel_x'),
