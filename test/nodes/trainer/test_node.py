@@ -167,7 +167,7 @@ def test_the_death_of_the_training_process_is_reported(ros, trainer):
 @pytest.mark.ros
 def test_a_training_that_fails_without_a_policy_ends_the_node_if_others_wait_for_one(ros, trainer):
     process = trainer(autostart=True, **ENDLESS, exit_when_failed=True)
-    ros.until(lambda: children(process.pid), 'the training process')
+    ros.until(lambda: 'training: ' in process.output and children(process.pid), 'the training process')
     os.kill(children(process.pid)[0], signal.SIGKILL)
     assert process.wait() == 1
     assert 'failed: the training process was killed by SIGKILL after 0 steps' in process.output
@@ -202,7 +202,7 @@ def test_with_resume_on_death_another_process_resumes_from_the_newest_checkpoint
 def test_a_process_that_dies_without_progress_is_not_restarted_forever(ros, trainer):
     process = trainer(autostart=True, **ENDLESS, resume_on_death=True)
     for _ in range(2):
-        ros.until(lambda: children(process.pid), 'a training process')
+        ros.until(lambda: 'training: ' in process.output and children(process.pid), 'a training process')
         os.kill(children(process.pid)[0], signal.SIGKILL)
         ros.until(lambda: 'killed by SIGKILL after 0 steps' in process.output)
         ros.spin(0.3)
