@@ -4,7 +4,7 @@ How much the memory of a training process grows after its replay is full. `make 
     python benchmarks/memory.py [--quick]
 
 Resident size on InvertedPendulum-v5 with a replay of 10,000 transitions: ours from step 15,000 to 50,000, velora 0.1.1
-over 3,000 steps (from 1,000), each in a process of its own. --quick takes a tenth of the steps. The last line is JSON.
+over 3,000 steps (from 1,000), each in a separate process. --quick takes a tenth of the steps. The last line is JSON.
 """
 
 import argparse

@@ -87,7 +87,7 @@ def cpu_seconds(pid: int) -> float:
 
 class Side:
     """
-    One node and its robot, which has a process of its own and sends 40 states a second while another side's turn lasts.
+    One node and its robot, which has a separate process and sends 40 states a second while another side's turn lasts.
 
     Args:
         domain: a ROS_DOMAIN_ID that no other side has.

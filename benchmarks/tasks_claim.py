@@ -51,7 +51,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def robot_of(task: str) -> str:
-    """Return the included robot of a task: of ``rover``, or of a variant such as ``FOLDER/FILE.py:ROVER``."""
+    """Return a task's included robot: of ``rover``, or of a variant such as ``FOLDER/FILE.py:ROVER``."""
     return task.rpartition(':')[2].lower()
 
 

@@ -1,5 +1,5 @@
 """
-One run of the tasks benchmark, in a process of its own; the last line is JSON.
+One run of the tasks benchmark, in a separate process; the last line is JSON.
 
     python benchmarks/tasks_learning.py SIDE SEED MINUTES     # ours, sb3_sac or sb3_ppo: minutes until tracking 0.8
     python benchmarks/tasks_learning.py speed TASK N SECONDS  # control steps a second in a training run

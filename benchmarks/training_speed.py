@@ -1,5 +1,5 @@
 """
-Time one side of the training benchmark, in a process of its own: training on InvertedPendulum-v5 between two steps.
+Time one side of the training benchmark, in a separate process: training on InvertedPendulum-v5 between two steps.
 
     python benchmarks/training_speed.py SIDE FIRST LAST [SEED]
 

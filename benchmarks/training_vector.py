@@ -1,5 +1,5 @@
 """
-Time training in many environments at once: one side, in a process of its own.
+Time training in many environments at once: one side, in a separate process.
 
     python benchmarks/training_vector.py SIDE ENVIRONMENTS WIDTH BATCH SECONDS
 

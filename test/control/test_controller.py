@@ -31,7 +31,7 @@ def test_a_delayed_state_within_the_limit_is_used_and_an_older_one_is_not():
 def test_a_stamp_of_another_clock_is_named_as_such(age):
     bench = Bench()
     assert bench.state(age=age) is None
-    assert 'clocks differ, check use_sim_time' in bench.reason
+    assert 'the clocks differ. Check use_sim_time' in bench.reason
 
 
 @pytest.mark.parametrize('step', [0.1, 0.5])
@@ -41,7 +41,7 @@ def test_a_state_ahead_of_a_slow_clock_by_less_than_its_step_is_fresh(step):
     bench.controller.set_clock_step(step)
     assert bench.state(age=-step) is not None
     assert bench.state(after=step, age=-step - 3.1 * T) is None
-    assert 'in the future: clocks differ' in bench.reason
+    assert 'in the future: the clocks differ' in bench.reason
     assert bench.state(after=2 * step, age=step + 3.1 * T) is None, 'an old state is no fresher for it'
 
 

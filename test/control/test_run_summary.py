@@ -59,7 +59,7 @@ def test_the_state_just_published_needs_no_answer_yet():
 def test_a_run_with_too_few_answers_fails():
     statistics, now, end = run(200, answered=lambda index: index % 50 != 7)
     [reason] = failures(statistics.summary(now, end))
-    assert 'only 196 of 200 states got a command' in reason
+    assert 'only 196 of 200 states were answered' in reason
 
 
 def test_fallbacks_are_no_commands_of_the_policy():
@@ -88,7 +88,7 @@ def test_a_fall_after_the_first_command_fails_the_run():
     statistics.reset()
     summary = statistics.summary(now, end)
     assert (summary['falls'], summary['terminated'], summary['resets'], summary['mean_return']) == (1, 1, 1, 125.0)
-    assert any('fell 1 times' in reason for reason in failures(summary))
+    assert any('after the first command: 1' in reason for reason in failures(summary))
 
 
 @pytest.mark.parametrize(('fell_at', 'passes'), [(10.0, True), (70.0, False)])
@@ -175,7 +175,7 @@ def test_another_speed_is_judged_by_what_was_asked_for():
     assert summary['real_time_factor'] == summary['real_time_factor_asked'] == pytest.approx(0.75)
     assert failures(summary) == []
     [reason] = failures(statistics.summary(now + 10.0, progress(20.0)))
-    assert 'the real-time factor was 1.0000, not 0.7425 to 0.7575' in reason
+    assert 'the real-time factor was 1.0000, outside 0.7425 to 0.7575' in reason
 
 
 def fill(minutes, lengths):
@@ -273,4 +273,4 @@ def test_a_policy_that_answers_every_other_step_fails_at_any_rate_of_states():
             statistics.command(100.0 + now + 0.001)
     summary = statistics.summary(140.0, progress(4.0))
     assert summary['due'] == pytest.approx(100, abs=2)
-    assert any('states got a command' in reason for reason in failures(summary))
+    assert any('states were answered' in reason for reason in failures(summary))

@@ -28,7 +28,7 @@ def test_a_spec_survives_its_dictionary() -> None:
         ({'observation_names': ('a', 'a')}, 'repeats a'),
         ({'observation_names': ()}, 'is empty'),
         ({'observation_units': ('rad',)}, 'observation_units has 1 entries; it must have 2'),
-        ({'action_low': (3.0,)}, 'low below high'),
+        ({'action_low': (3.0,)}, 'the low bound must be below the high one'),
         ({'action_high': (float('inf'),)}, 'finite'),
         ({'control_period': 0.0}, 'positive'),
     ],

@@ -82,7 +82,7 @@ def test_a_trial_that_ended_just_before_a_sweep_was_killed_ends_the_same_way_aga
 def test_without_evaluations_there_is_nothing_to_compare(tmp_path, monkeypatch):
     monkeypatch.setattr('velora_ros.models.train.evaluation_environment', lambda _: None)
     outcome = run_trial(one(), tmp_path, lambda _: None)
-    assert outcome['status'] == FAILED and 'could not be made a second time' in outcome['message']
+    assert outcome['status'] == FAILED and 'for evaluation could not be made' in outcome['message']
 
 
 def test_a_trial_that_was_stopped_in_the_middle_continues(tmp_path):

@@ -103,7 +103,7 @@ def test_what_is_wrong_is_said_when_the_task_is_made(changes, message):
         (lambda: command.twist(x=(0, 1), still=0), 'give still > 0'),
         (lambda: command.twist(x=(1, 0), still=0.1), r'must each be \(lowest, highest\)'),
         (command.goal, 'give a function that samples goals, or a box'),
-        (lambda: command.twist(x=(0, 1), still=0.1, every=(3, 1)), 'every is'),
+        (lambda: command.twist(x=(0, 1), still=0.1, every=(3, 1)), "'every' is"),
         (lambda: act.joint_targets(1.0, mode='relative'), 'it must be absolute or increment'),
         (lambda: act.twist('l', 'r', radius=0, separation=1, linear=1, angular=1), 'radius is 0'),
         (lambda: vary.friction('foot', (-1, 1)), 'at least 0'),

@@ -22,7 +22,7 @@ FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames per second
 
 class Film(gym.Wrapper[Any, Any, Any, Any]):
     """
-    Films the first episode, in real time. The file appears when the film is complete.
+    Films the first episode; the film plays at real speed. The file appears when the film is complete.
 
     Args:
         env: an environment made with ``render_mode='rgb_array'``.

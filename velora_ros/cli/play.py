@@ -1,4 +1,4 @@
-"""``velora_ros play TASK``: run an episode of a task with a policy, or holding the start pose, and film it."""
+"""``velora_ros play TASK``: film an episode of a task, with a policy or with the robot in its start pose."""
 
 import argparse
 from pathlib import Path

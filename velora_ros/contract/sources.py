@@ -170,8 +170,8 @@ def _nonfinite(values: Sequence[str], fields: Sequence[str]) -> list[str]:
     if len(values) != len(fields):
         raise ConfigError(
             f"'observation.nonfinite' has {len(values)} entries, but 'observation.fields' has {len(fields)}; give one "
-            "for each field, or one for all: a number, the path of a number in the same message, such as 'range_max', "
-            f"or '{REFUSE}'."
+            'for each field, or one for all. Each is a number, the path of a number in the same message (such as '
+            f"'range_max'), or '{REFUSE}'."
         )
     return list(values)
 

@@ -66,7 +66,8 @@ class Settings:
             value = getattr(self, name)
             if value != -1 and not 0 <= value < math.inf:
                 raise ConfigError(
-                    f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
+                    f"'{name}' is {value:g} s; give a time above 0, 0 to disable the check, or -1 to derive the time "
+                    'from the policy.'
                 )
         single = 'ramp_s', 'interpolate', 'start_pose_speed', 'max_tilt', 'max_joint_speed', 'max_deviation'
         for name, values in (*((name, (getattr(self, name),)) for name in single), ('slew_rate', self.slew_rate)):

@@ -52,7 +52,7 @@ def slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:
 
 def checked_pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[float, float]]) -> list[float]:
     """
-    Check the pose of the fallback, and return it.
+    Check the fallback pose, and return it.
 
     Raises:
         ConfigError: the pose does not have one value for each action, or a value is out of bounds.

@@ -26,17 +26,17 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
     due, commands = summary['due'], summary['commands']
     reasons = []
     if not low <= summary['real_time_factor'] <= high:
-        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
+        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, outside {low:.5g} to {high:.5g}')
     if commands == 0:
         reasons.append('no command arrived; check that policy_node is running, active and armed')
     elif commands < ANSWERED * due:
-        reasons.append(f'only {commands} of {due} states got a command, fewer than {ANSWERED:.0%}')
+        reasons.append(f'only {commands} of {due} states were answered with a command, fewer than {ANSWERED:.0%}')
     if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
         reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
     if learning and summary['falls_last_minute']:
-        reasons.append(f'the robot fell {summary["falls_last_minute"]} times in the last minute')
+        reasons.append(f'falls of the robot in the last minute: {summary["falls_last_minute"]}')
     if summary['falls'] and not learning:
-        reasons.append(f'the robot fell {summary["falls"]} times after the first command')
+        reasons.append(f'falls of the robot after the first command: {summary["falls"]}')
     return reasons + _missed_figures(summary, learning=learning)
 
 

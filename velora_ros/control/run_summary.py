@@ -43,9 +43,9 @@ class RunStatistics:
 
     def __init__(self, now: float, step_period: float = 0.0) -> None:
         self.states = 0
-        """Number of states published, including the first one that got a command."""
+        """Number of states published, including the first one that was answered with a command."""
         self.due = 0
-        """Number of published states that should have got a command."""
+        """Number of published states that should have been answered with a command."""
         self._schedule = StepSchedule(step_period) if step_period else None
         self.received = 0
         """Number of valid commands received."""

@@ -46,7 +46,7 @@ class StateTimes:
             return ''
         if age < 0 or age > CLOCK_DIFFERENCE_S:
             where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'
-            return f'the state is {where}: clocks differ, check use_sim_time or the time synchronisation'
+            return f'the state is {where}: the clocks differ. Check use_sim_time, or synchronise the clocks'
         return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
 
     def begins(self, stamp: int) -> bool:

@@ -100,9 +100,9 @@ def _check_box(role: str, space: Any) -> None:
     )
     if role == 'action' or 0 in space.shape:
         advice = 'Reshape it in the environment.'
-    kind = 'an image' if is_image else 'not a vector'
+    kind = ', an image' if is_image else ' and is not a vector'
     raise UnsupportedEnvironmentError(
-        f'the {role} space has the shape {space.shape}, {kind}; it must be (n,) with n at least 1. {advice}'
+        f'the {role} space has the shape {space.shape}{kind}; its shape must be (n,) with n at least 1. {advice}'
     )
 
 
@@ -123,6 +123,6 @@ def _check_bounds(space: Any) -> None:
     if bad.size:
         index = int(bad[0])
         raise UnsupportedEnvironmentError(
-            f'action {index} has the bounds [{low[index]}, {high[index]}]; both must be finite and low below high. '
-            f'Bound it: {bounding(space)}. Or bound it in the environment.'
+            f'action {index} has the bounds [{low[index]}, {high[index]}]; both must be finite, and the low bound '
+            f'must be below the high one. Bound the action with {bounding(space)}, or in the environment itself.'
         )

@@ -185,7 +185,9 @@ class ModelEnv(MujocoEnv):
         for index in self._sensors:
             signals += self._sensor_signals(index)
         if not signals:
-            raise self._refusal('has no joint with one axis and no sensor, so there is nothing to observe; add sensors')
+            raise self._refusal(
+                'has neither a single-axis joint nor a sensor, so there is nothing to observe; add sensors'
+            )
         return signals
 
     def _sensor_signals(self, index: int) -> list[Signal]:

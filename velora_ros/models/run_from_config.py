@@ -77,7 +77,7 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
     if fresh and config.control_period not in {None, spec.control_period}:
         raise ConfigError(
             f'control_period is {config.control_period:g} s, but the environment has its own, {spec.control_period:g} '
-            's; omit it, or change that of the environment, for example its keyword frame_skip.'
+            "s; omit it, or change the environment's own period, for example with its keyword frame_skip."
         )
     agent = config.hyperparameters.agent_arguments()
     if config.start_from and (fresh or Path(config.start_from).exists()):

@@ -1,4 +1,4 @@
-"""One call of ``LiquidDDPG.train``, from the checks of its arguments to the training loop."""
+"""One call to ``LiquidDDPG.train``, from checking its arguments to the training loop."""
 
 import contextlib
 import dataclasses
@@ -222,8 +222,8 @@ def _restore(model: Model, folder: RunFolder) -> Checkpoint | None:
         agent_file.restore(model.agent, checkpoint.tensors, checkpoint.values)
     elif model.agent.steps or model.agent.streams.run_seed != folder.started_with.seed:
         raise ConfigError(
-            f"the run in '{folder.folder}' ended before its first checkpoint, and it began with another agent, a new "
-            f'one with seed {folder.started_with.seed}; start a run in another folder.'
+            f"the run in '{folder.folder}' ended before its first checkpoint, so it can only be resumed with a new "
+            f'agent with seed {folder.started_with.seed}; use such an agent, or start a run in another folder.'
         )
     return checkpoint
 

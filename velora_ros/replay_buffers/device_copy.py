@@ -47,7 +47,7 @@ class DeviceRows:
         self._note_places()
 
     def _places_of_newest(self, new: Integers) -> Integers:
-        """Return the indices of the newest rows of each ring, counted over all rings together."""
+        """Return the indices of each ring's newest rows, as flat indices over all rings."""
         back = np.arange(1, int(new.max()) + 1)
         within = (self._buffer.positions[:, None] - back) % self.capacity
         places: Integers = (np.arange(self.n_streams)[:, None] * self.capacity + within)[back <= new[:, None]]

@@ -72,7 +72,8 @@ class PolicySpec:
         for name, low, high in zip(self.action_names, self.action_low, self.action_high, strict=True):
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise SpecError(
-                    f"action '{name}' has the bounds [{low}, {high}]; both must be finite and low below high. "
+                    f"action '{name}' has the bounds [{low}, {high}]; both must be finite, and the low "
+                    'bound must be below the high one. '
                     'Bound the action in the environment, or with gymnasium.wrappers.TransformAction and a bounded Box.'
                 )
         if not (np.isfinite(self.control_period) and self.control_period > 0):

@@ -93,8 +93,9 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
                 f'Ray could not be started: {why}. Correct the cause, or use a running cluster with --address.'
             ) from error
         raise ConfigError(
-            f"the Ray at '{address}' refuses the connection: {why}. If it needs a token, set RAY_AUTH_MODE=token and "
-            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. Its version must equal the installed version. Or omit --address.'
+            f"the Ray cluster at '{address}' refuses the connection: {why}. If it needs a token, set "
+            'RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. '
+            'Its version must equal the installed version. Or omit --address.'
         ) from error
 
 

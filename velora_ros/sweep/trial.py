@@ -72,7 +72,7 @@ def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], N
         result = train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
     if not result.evaluations:
         raise UnsupportedEnvironmentError(
-            f"'{config.env}' could not be made a second time for the evaluations that a sweep compares; its wrappers "
+            f"a second '{config.env}' for evaluation could not be made, and a sweep compares evaluations; its wrappers "
             'must also derive from gymnasium.utils.RecordConstructorArgs.'
         )
 

@@ -62,7 +62,7 @@ class Callback:
         """Called after the ``steps``-th environment step of this call and the updates due after it."""
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Called when diagnostics of learning are recorded: every 1,000 steps and at the end."""
+        """Called when learning diagnostics are recorded: every 1,000 steps and at the end."""
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Called after each episode."""

@@ -77,7 +77,7 @@ class CheckedVectorEnv:
 
     @property
     def resets_itself(self) -> bool:
-        """Whether the vector begins the next episodes by itself."""
+        """Whether the vector environment begins the next episodes by itself."""
         return self.mode is not AutoresetMode.DISABLED
 
     def reset(self, seeds: Mapping[int, int]) -> None:

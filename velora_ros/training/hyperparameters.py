@@ -155,7 +155,7 @@ class TrainConfig:
         TRAIN, 1000, 'largest number of steps of an episode; an episode that reaches it is truncated', 1, unit='steps'
     )
     noise_scale: float = _of(
-        TRAIN, 0.3, 'standard deviation of the exploration noise', unit='half action ranges', live=True
+        TRAIN, 0.3, 'standard deviation of the exploration noise', unit='half the action range', live=True
     )
     noise_low: float = _of(
         TRAIN, 1.0, 'each episode explores with a share of noise_scale drawn uniformly between this value and 1', 0, 1
@@ -209,7 +209,7 @@ class TrainConfig:
         TRAIN,
         0.2,
         "standard deviation of the smoothing noise on the target policy's action (TD3); 0: none",
-        unit='half action ranges',
+        unit='half the action range',
     )
     max_grad_norm: float = _of(TRAIN, 0.0, 'norm to which larger gradients are scaled down; 0: never')
     trace: float = _of(TRAIN, 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
@@ -218,7 +218,7 @@ class TrainConfig:
         0.0,
         "root mean square distance of an action from the target actor's action at which lambda falls to 0.61 of its "
         'value; 0: lambda does not fall',
-        unit='half action ranges',
+        unit='half the action range',
     )
     mean_share: float = _of(
         TRAIN,

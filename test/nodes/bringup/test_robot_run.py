@@ -1,4 +1,4 @@
-"""The robot of a task and its policy as two processes over real DDS, started by the runner."""
+"""A task's robot and its policy as two processes over real DDS, started by the runner."""
 
 import json
 

@@ -54,7 +54,7 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
     counts = ros.counts_of('policy_node')
     ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: 'done: 600 steps' in process.output, 'the end of the training')
-    ros.until(lambda: 'swapped in' in process.output, 'a swap that the simulator knows of')
+    ros.until(lambda: 'policy swaps' in process.output, 'a swap that the simulator knows of')
     ros.until(lambda: int((counts() or {}).get('reset.swap', 0)) > 0, 'a swap in the diagnostics')
     assert answered_all(counts()), counts()
     process.signal(signal.SIGINT)

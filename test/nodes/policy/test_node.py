@@ -1,4 +1,4 @@
-"""policy_node in a process of its own, over loopback: states in, commands out; one running node for all of it."""
+"""policy_node in a separate process, over loopback: states in, commands out; one running node for all of it."""
 
 import math
 import re

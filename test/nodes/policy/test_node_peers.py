@@ -151,7 +151,7 @@ def test_states_ahead_of_a_slow_clock_are_answered_and_beyond_its_step_they_are_
             assert robot.command(stamp=(time + later) * MS) is not None
     assert 'rejected.stale' not in robot.diagnostics()
     assert robot.no_command(stamp=(14_000 + 500 + 200) * MS), 'the clock stands still'
-    robot.until_status('in the future: clocks differ')
+    robot.until_status('in the future: the clocks differ')
 
 
 def test_simulated_time_that_starts_again_resets_the_hidden_state_and_goes_on(simulated):

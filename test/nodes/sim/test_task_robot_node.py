@@ -1,4 +1,4 @@
-"""sim_node with the robot of a task, seen by a peer over real DDS."""
+"""sim_node with a task's robot, seen by a peer over real DDS."""
 
 import json
 import math

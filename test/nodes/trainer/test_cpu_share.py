@@ -1,4 +1,4 @@
-"""What the training process leaves to others; tried in a process of its own, whose CPUs and priority may change."""
+"""What the training process leaves to others; tried in a separate process, whose CPUs and priority may change."""
 
 import os
 import subprocess

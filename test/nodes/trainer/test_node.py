@@ -76,7 +76,7 @@ def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, t
     for service, kind, fields in (('stop', TRIGGER, {}), ('save', TRIGGER, {}), ('pause', SET_BOOL, {'data': True})):
         answer = ros.call(kind, f'trainer_node/{service}', **fields)
         assert not answer.success
-        assert answer.message.startswith(f'cannot {service}: the state is done; it must be training or paused')
+        assert answer.message.startswith(f'cannot {service}: the state is done; it must be training')
     process.signal(signal.SIGINT)
     assert process.wait() == 0
 

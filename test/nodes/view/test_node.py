@@ -1,4 +1,4 @@
-"""view_node in a process of its own, over loopback: a client of its page on one side, a robot's topics on the other."""
+"""view_node in a separate process, over loopback: a client of its page on one side, a robot's topics on the other."""
 
 import contextlib
 import os

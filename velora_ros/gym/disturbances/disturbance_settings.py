@@ -89,8 +89,8 @@ class Disturbances(_Settings):
                 )
             if delay[0] != delay[1] and any(periods != int(periods) for periods in delay):
                 raise ConfigError(
-                    f'{name} is {list(delay)}; a delay that is drawn at each reset must range from one whole '
-                    'number of control periods to another.'
+                    f'{name} is {list(delay)}; if the smallest and the largest delay differ, both must be whole '
+                    'numbers of control periods.'
                 )
 
     def check_lengths(self, names: Sequence[str]) -> None:

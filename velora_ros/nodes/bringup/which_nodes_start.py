@@ -105,7 +105,7 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
 
 
 def _train(request: RunRequest) -> list[NodeDescription]:
-    """Return the node of training alone; the run ends when training ends."""
+    """Return only the training node; the run ends when training ends."""
     parameters = _trainer_parameters(request, _run_folder(request)) | {'exit_when_done': True}
     return [_node(request, 'trainer_node', ['trainer_node.yaml'], parameters, ends_run=True)]
 

@@ -1,4 +1,4 @@
-"""Makes a JointTrajectory with velocities: the joints pass the command while moving, and then stop."""
+"""Makes a JointTrajectory with velocities: the joints move through the command and stop just beyond it."""
 
 from array import array
 from collections.abc import Callable, Sequence

@@ -68,7 +68,7 @@ PARAMETERS = (
     ),
     Parameter(
         'ramp_s', 'double', 0.0,
-        "Time after arming during which commands move gradually from the robot's position to those of the policy; 0 "
+        "Time after arming during which commands move gradually from the robot's position to the policy's commands; 0 "
         'means no ramp.',
         's', (0, math.inf),
     ),
@@ -113,7 +113,7 @@ PARAMETERS = (
     Parameter(
         'command.layout', 'string_array', [],
         'Blocks of a Float64MultiArray, each with one number for each action: position, velocity, effort, stiffness, '
-        'damping. Stiffness and damping are those of the policy file. If empty, the message has only the commands.',
+        'damping. Stiffness and damping come from the policy file. If empty, the message has only the commands.',
     ),
     Parameter(
         'command.velocities', 'bool', False,
@@ -181,7 +181,7 @@ PARAMETERS = (
         '<source>:<field> for each observation of the policy. A field is <joint>/<interface> in joint states, the '
         'index in a Float64MultiArray, and otherwise the path to a number in the message, such as ranges[0]. A slice, '
         'ranges[0:360], gives one observation for each of its elements; min(ranges[0:45]), max and mean give one '
-        'observation. If empty, the fields are those of the policy file, or follow from the names of the observations.',
+        'observation. If empty, the fields come from the policy file, or follow from the names of the observations.',
     ),
     Parameter(
         'observation.scale', 'double_array', [],
@@ -247,7 +247,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(
             f'observation.{name}.low', 'double_array', [],
             'Lower limits to which values are clipped, one for all fields or one for each. If empty, the lower limits '
-            'in the policy file, which are those of training, or else none.',
+            'in the policy file, which are the limits of training, or else none.',
         ),
         Parameter(
             f'observation.{name}.high', 'double_array', [],

@@ -33,7 +33,9 @@ def settings_of(values: Values) -> Settings:
     """
     for name, value in values.items():
         if name.endswith('.max_age_s') and -1 < value < 0:
-            raise ConfigError(f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 for max_state_age_s.")
+            raise ConfigError(
+                f"'{name}' is {value:g} s; give a time above 0, 0 to disable the check, or -1 for max_state_age_s."
+            )
     if values['fallback'] == DAMP and not set(GAINS) <= {*values['command.layout']}:
         raise ConfigError(
             "'fallback' is damp, which is possible only with stiffness and damping in 'command.layout'; add both, or "
@@ -131,7 +133,7 @@ def _gains(spec: PolicySpec, values: Values) -> str:
     pairs = ', '.join(f'{stiffness:g} and {damping:g}' for stiffness, damping in dict.fromkeys(gains))
     return (
         f'the policy sends position targets to servos with a stiffness and damping of {pairs} (velora_ros deploy'
-        " shows those of each joint). If the robot's servos have about these gains, set 'gains_confirmed' to true"
+        " shows the values of each joint). If the robot's servos have about these gains, set 'gains_confirmed' to true"
     )
 
 

@@ -37,9 +37,9 @@ def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, o
     others = [name for name, one in recording.channels.items() if one.type == kind and not _is_own(name)]
     if len(others) == 1 and kind != _VECTOR:
         return others[0]
-    there = f'it is a {channel.type} there' if channel is not None else 'it was not recorded'
+    there = f'it was recorded as {channel.type}' if channel is not None else 'it was not recorded'
     raise RecordingError(
-        f"'{full}' ({kind}) is needed, but {there}; {option}. Recorded topics of this type: "
+        f"'{full}' of type {kind} is needed, but {there}; {option}. Recorded topics of this type: "
         f'{", ".join(others) or "none"}.'
     )
 

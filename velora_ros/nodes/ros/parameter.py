@@ -86,8 +86,8 @@ class Parameter:
     def _check_item(self, item: Any) -> None:
         if self.range is not None and not self.range[0] <= item <= self.range[1]:
             raise ConfigError(
-                f"parameter '{self.name}' is {item}{self._unit}; "
-                f'it must be {_interval(self.range)}{self._unit}. {self.description}'
+                f"parameter '{self.name}' is {item}{'' if ' ' in self.unit else self._unit}; "
+                f'it must be {self._valid}. {self.description}'
             )
         if self.choices and item not in self.choices:
             raise ConfigError(f"parameter '{self.name}' is '{item}'.{did_you_mean(str(item), self.choices)}")
@@ -96,11 +96,18 @@ class Parameter:
     def _unit(self) -> str:
         return f' {self.unit}' if self.unit else ''
 
+    @property
+    def _valid(self) -> str:
+        assert self.range is not None
+        return (
+            f'{_interval(self.range)} (unit: {self.unit})' if ' ' in self.unit else _interval(self.range) + self._unit
+        )
+
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor, which ``ros2 param describe`` shows."""
         constraints = [f'one of: {", ".join(self.choices)}'] if self.choices else []
         if self.type.endswith('_array') and self.range is not None:  # descriptors have ranges for single numbers only
-            constraints.append(f'each value must be {_interval(self.range)}{self._unit}')
+            constraints.append(f'each value must be {self._valid}')
         constraints += [f'read only: {self.read_only}'] if self.read_only else []
         descriptor = ParameterDescriptor(
             name=self.name,

@@ -1,5 +1,5 @@
 """
-Simulates a robot in real time: a MuJoCo environment, a robot in an MJCF file, or the robot of a task, with faults.
+Simulates a robot in real time: a MuJoCo environment, a robot in an MJCF file, or a task's robot, with faults.
 
 Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or

@@ -98,8 +98,8 @@ class RunReport:
         robot = self._loop.robot
         recent = told(robot.figures(RECENT_S)) if isinstance(robot, TaskRobot) else ''
         return (
-            f'{progress.time - progress.held:7.1f} s  {state}{f", fell {falls} times" if falls else ""}'
-            f'{f", swapped in {swaps} policies" if swaps else ""} '
+            f'{progress.time - progress.held:7.1f} s  {state}{f", falls: {falls}" if falls else ""}'
+            f'{f", policy swaps: {swaps}" if swaps else ""} '
             f'| return {progress.episode_return:.1f}{recent} | commands {window.rate_hz:.1f} Hz '
             f'| latency p50 {window.latency_p50_us / 1e3:.2f} p99 {window.latency_p99_us / 1e3:.2f} ms '
             f'| input age {self._controller.input_age}'

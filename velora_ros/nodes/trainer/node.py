@@ -131,7 +131,8 @@ class TrainerNode(Node):
         """Send a request to the training process, and respond without waiting until it is carried out."""
         before = self._training.state
         response.success = self._training.request(request, valid_in, state)
-        refusal = f'cannot {request}: the state is {before}; it must be {" or ".join(valid_in)}.'
+        valid = f'{", ".join(valid_in[:-1])} or {valid_in[-1]}'
+        refusal = f'cannot {request}: the state is {before}; it must be {valid}.'
         response.message = answer if response.success else refusal
         return response
 

@@ -1,5 +1,5 @@
 """
-The recipe for trainer_node, chosen as by ``velora_ros train``, in a process of its own where it depends on code.
+The recipe for trainer_node, chosen as by ``velora_ros train``, in a separate process if it depends on code.
 
 The process loads the task, or the module of a ``module:id``, so that the node loads neither them nor MuJoCo.
 """

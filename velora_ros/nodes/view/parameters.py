@@ -34,18 +34,18 @@ PARAMETERS = (
     ),
     Parameter(
         'cmd_vel.x', 'double_array', [],
-        'Lowest and highest forward speed of the slider; if empty, those of the task, or else -0.5 and 0.5.', 'm/s',
+        'Lowest and highest forward speed of the slider; if empty, as in the task, or else -0.5 and 0.5.', 'm/s',
         (-100, 100), read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.y', 'double_array', [],
-        'Lowest and highest sideways speed of the slider, to the left; if empty, those of the task, or else -0.5 and '
+        'Lowest and highest sideways speed of the slider, to the left; if empty, as in the task, or else -0.5 and '
         '0.5.', 'm/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.yaw', 'double_array', [],
-        'Lowest and highest turning speed of the slider, about the vertical; if empty, those of the task, or else -1 '
+        'Lowest and highest turning speed of the slider, about the vertical; if empty, as in the task, or else -1 '
         'and 1.', 'rad/s', (-100, 100),
         read_only=_AT_START,
     ),

@@ -235,7 +235,7 @@ def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
             found[key] = [{'term': one} if isinstance(one, str) else _prepared_or_same(one) for one in value]
         elif isinstance(value, list) and any(one is None for one in value):
             if set(map(type, value)) != {type(None)}:
-                raise SpecError(f"'{key}' has both values and nulls; replace every null by a value, or omit '{key}'.")
+                raise SpecError(f"'{key}' has both values and nulls; replace every null with a value, or omit '{key}'.")
         else:
             found[key] = _prepared_or_same(value)
     return found

@@ -84,7 +84,7 @@ def _read(path: Path, largest: int) -> bytes:
     with path.open('rb') as file:
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise PolicyFileError(f"'{path.name}' has more than {largest} bytes, the limit; export a smaller policy")
+        raise PolicyFileError(f"'{path.name}' exceeds the limit of {largest} bytes; export a smaller policy")
     return data
 
 

@@ -41,7 +41,7 @@ def joined(
     """
     opset = max((entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS), default=0)
     if opset < _EARLIEST_OPSET:
-        raise PolicyFileError(f'its model uses version {opset} of the ONNX operators; export version 18 or newer')
+        raise PolicyFileError(f'its model uses ONNX opset {opset}; export it with opset {_EARLIEST_OPSET} or newer')
     if any(name.startswith(_PREFIX) for node in model.graph.node for name in (*node.input, *node.output)):
         raise PolicyFileError(
             f"its model has tensors whose names begin with '{_PREFIX}', which is reserved; rename them"

@@ -43,7 +43,7 @@ def parse(data: bytes) -> 'onnx.ModelProto':
             f'an ONNX policy needs onnx and onnxruntime, which cannot be imported ({error}). {how_to_install("onnx")}'
         ) from error
     if len(data) > LARGEST_MODEL:
-        raise PolicyFileError(f'it has more than {LARGEST_MODEL} bytes, the limit; export a smaller model.')
+        raise PolicyFileError(f'it exceeds the limit of {LARGEST_MODEL} bytes; export a smaller model.')
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RecursionError) as error:
@@ -68,7 +68,7 @@ def check(model: 'onnx.ModelProto') -> None:
             f'model with at most {MOST_NODES} nodes, {MOST_TENSORS} inputs and {MOST_TENSORS} outputs.'
         )
     if not any(entry.domain in STANDARD_DOMAINS for entry in model.opset_import):
-        raise PolicyFileError('it does not give the version of its ONNX operators; export it again.')
+        raise PolicyFileError('it does not give its ONNX opset; export it again.')
     if len(model.functions) or len(model.training_info):
         raise PolicyFileError(
             'it contains functions or a training part; inline them with onnx.inliner.inline_local_functions, '
@@ -137,7 +137,7 @@ def _check_weights(tensor: 'onnx.TensorProto') -> None:
     if min(tensor.dims, default=1) < 0 or size > LARGEST_MODEL:
         raise PolicyFileError(
             f"its tensor '{_shown(tensor.name)}' has the shape {_shape(tensor.dims)}; a tensor may have at most "
-            f'{LARGEST_MODEL} numbers.'
+            f'{LARGEST_MODEL} elements.'
         )
 
 

@@ -51,9 +51,12 @@ class Command:
 
     def __post_init__(self) -> None:
         if self.every is not None and not 0 < self.every[0] <= self.every[1]:
-            raise TaskError(f'command: every is {self.every}; give the shortest and the longest time in seconds.')
+            raise TaskError(
+                f"command: 'every' is {self.every}; give the shortest and the longest time in seconds, "
+                'with 0 < shortest <= longest.'
+            )
         if not 0 <= self.still <= 1:
-            raise TaskError(f'command: still is {self.still}; it must be a share between 0 and 1.')
+            raise TaskError(f"command: 'still' is {self.still}; it must be a share between 0 and 1.")
 
 
 def twist(

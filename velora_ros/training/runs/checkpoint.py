@@ -85,7 +85,9 @@ def read(path: Path) -> Checkpoint:
     """
     tensors, values = agent_file.read(path)
     if values.get('run') is None:
-        raise agent_file.DamagedFileError(f"'{path}' is a saved agent, not a checkpoint of a run; remove it.")
+        raise agent_file.DamagedFileError(
+            f"'{path}' is a saved agent, not a checkpoint of a run; move it to another folder."
+        )
     arrays = {name.removeprefix(PREFIX): one.numpy() for name, one in tensors.items() if name.startswith(PREFIX)}
     try:
         return Checkpoint(tensors, values, unpack(arrays, values['run']))

@@ -72,7 +72,7 @@ class AttributeReader:
 
 
 class NumberReader:
-    """Reads single numbers, each by its getter; the controller checks that they are finite."""
+    """Reads single numbers, each with its own getter; the controller checks that they are finite."""
 
     def __init__(self, getters: Sequence[Getter]) -> None:
         self._getters = list(getters)

@@ -178,8 +178,8 @@ def _check_number(kind: Kind, path: Path, here: str) -> None:
         return
     if _array_of(here):
         raise ConfigError(
-            f"'{path.text}' is not a number in a message of type {kind.name} but an array; give an index, "
-            f'{path.text}[0], a slice, {path.text}[0:3], or a reduction, min({path.text}).'
+            f"'{path.text}' is not a number in a message of type {kind.name} but an array; give an index "
+            f'({path.text}[0]), a slice ({path.text}[0:3]) or a reduction (min({path.text})).'
         )
     inside = ', '.join(f'{path.text}.{name}' for name in _fields_of(here))
     raise ConfigError(
