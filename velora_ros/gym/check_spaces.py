@@ -124,5 +124,5 @@ def _check_bounds(space: Any) -> None:
         index = int(bad[0])
         raise UnsupportedEnvironmentError(
             f'action {index} has the bounds [{low[index]}, {high[index]}]; both must be finite, and the low bound '
-            f'must be below the high one. Bound the action with {bounding(space)}, or in the environment itself.'
+            f'must be below the high one. Bound the action in the environment itself, or wrap it: {bounding(space)}.'
         )
