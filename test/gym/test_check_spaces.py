@@ -55,7 +55,7 @@ def test_the_advice_for_unbounded_actions_works_when_it_is_followed(low, high, d
         (lambda: Spaces(spaces.Tuple([VECTOR])), r'observation space is Tuple.*FlattenObservation'),
         (lambda: Spaces(spaces.Discrete(4)), r'observation space is Discrete\(4\)'),
         (lambda: Spaces(spaces.Box(0, 255, (64, 64, 3), np.uint8)), r'\(64, 64, 3\), an image'),
-        (lambda: Spaces(spaces.Box(-1, 1, (2, 3))), r'\(2, 3\), not a vector.*FlattenObservation'),
+        (lambda: Spaces(spaces.Box(-1, 1, (2, 3))), r'\(2, 3\) and is not a vector.*FlattenObservation'),
         (lambda: Spaces(spaces.Box(-1, 1, ())), r'\(\) and is not a vector'),
         (lambda: Spaces(spaces.Box(-1, 1, (0,))), r'\(0,\) and is not a vector'),
         (lambda: Spaces(VECTOR, spaces.Discrete(2)), r'action space is Discrete\(2\).*Discrete problems'),
