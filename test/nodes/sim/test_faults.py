@@ -271,7 +271,7 @@ def test_invalid_faults_are_refused_and_an_atomic_change_applies_none_of_them(ro
     process, seen = sim()
     [result] = ros.set_parameters('sim_node', atomically=True, faults__drop_probability=1.0, faults__stuck=['hing'])
     assert not result.successful
-    assert "stuck names 'hing'. Did you mean 'hinge'" in result.reason
+    assert "stuck names 'hing', which is not an observation or a joint. Did you mean 'hinge'" in result.reason
     [result] = ros.set_parameters('sim_node', faults__nan_probability=2.0)
     assert "parameter 'faults.nan_probability' is 2.0; it must be from 0 to 1" in result.reason
     [result] = ros.set_parameters('sim_node', faults__noise=[0.1, 0.1])
