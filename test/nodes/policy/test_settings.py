@@ -18,7 +18,7 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
     assert set_parameters('policy_node', max_state_age_s=3600)[0].successful
     assert robot.command(stamp=robot.now - 60_000 * MS) is not None
     refusals = {
-        'max_state_age_s': (-0.5, "'max_state_age_s' is -0.5 s; give a time, 0"),
+        'max_state_age_s': (-0.5, "'max_state_age_s' is -0.5 s; give a time above 0"),
         'fallback': ('zreo', "Did you mean 'zero'?"),
         'autostart': (False, 'it has an effect only at the start'),
         'policy': ('/other.safetensors', "'/other.safetensors' is not in any of the folders"),
@@ -27,7 +27,7 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
         'command__interface': ('effort', 'read when the node is configured'),
         'max_tilt': (0.5, "'max_tilt' is 0.5, but it would never stop the robot, because the policy has no contract"),
         'rate_hz': (2.0, "'rate_hz' is 2 Hz, one command every 0.5 s, but 'watchdog_timeout_s' is 0.4 s"),
-        'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time, 0"),
+        'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time above 0"),
     }
     assert set_parameters('policy_node', watchdog_timeout_s=-1.0)[0].successful
     for name, (value, reason) in refusals.items():
