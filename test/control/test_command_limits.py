@@ -31,7 +31,7 @@ def test_limits_derive_from_the_period_zero_switches_off_and_others_are_taken():
 
 
 def test_a_negative_limit_is_refused_with_what_would_be_valid():
-    with pytest.raises(ConfigError, match=r"'max_gap_s' is -0.5 s; give a time above 0 .* or -1"):
+    with pytest.raises(ConfigError, match=r"'max_gap_s' is -0.5 s; give a time above 0, 0 .* or -1"):
         Settings(max_gap_s=-0.5)
 
 
