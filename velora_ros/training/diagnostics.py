@@ -40,7 +40,7 @@ DIAGNOSTICS = (
     Diagnostic(
         'target_mean', 'scaled return',
         "mean of the critics' targets, over the same batches",
-        'within a few percent of `q_mean`; if above it for a long time, Q chases its own targets',
+        'within a few percent of `q_mean`; if it stays above `q_mean` for a long time, Q chases its own targets',
     ),
     Diagnostic(
         'twin_gap', 'scaled return',
@@ -59,20 +59,20 @@ DIAGNOSTICS = (
     ),
     Diagnostic(
         'action_saturation', 'fraction',
-        f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
+        f"actor outputs whose magnitude is above {SATURATED} of tanh's range, over the batches",
         'below 0.5, unless the task needs full force; near 1, little gradient passes',
     ),
     Diagnostic(
         'hidden_saturation', 'fraction',
-        f'elements of the hidden state beyond {SATURATED}, over the batches',
-        'below 0.3; near 1, the neurons act as switches and hardly learn; lower `actor_lr`',
+        f'elements of the hidden state whose magnitude is above {SATURATED}, over the batches',
+        'below 0.3; near 1, the neurons act as switches and hardly learn, so lower `actor_lr`',
     ),
     Diagnostic(
         'hidden_staleness', 'ratio',
-        'distance between the stored hidden states and those of the current network for the same observations, '
-        'relative to the magnitude of the current ones; empty for an actor without a hidden state',
-        '0.4 to 0.9, because the replay contains states of earlier networks; above 1, try `burn_in` or a smaller '
-        'replay',
+        'distance between the stored hidden states and those that the current network computes for the same '
+        'observations, relative to the magnitude of the current ones; empty for an actor without a hidden state',
+        '0.4 to 0.9, because the replay contains hidden states of earlier networks; if above 1, try `burn_in` or '
+        'a smaller replay',
     ),
     Diagnostic(
         'actor_gradient', 'norm',

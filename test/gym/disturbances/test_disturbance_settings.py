@@ -32,7 +32,7 @@ def test_faults_out_of_range_are_refused(settings, words):
         ({'max_dropped': -1}, 'max_dropped is -1; it must be finite and at least 0 frames'),
         ({'action_delay': (1,)}, r'action_delay is \[1\]; it must be two numbers, in control periods'),
         ({'observation_delay': (2, 1)}, r'observation_delay is \[2, 1\]; it must be two numbers'),
-        ({'action_delay': (0, 1.5)}, r'action_delay is \[0, 1.5\]; .*from one whole number'),
+        ({'action_delay': (0, 1.5)}, r'action_delay is \[0, 1.5\]; .*both must be whole numbers'),
         ({'observation_bias': -1.0}, 'observation_bias is -1.0'),
         ({'observation_noise': (0.1, math.nan)}, 'observation_noise is 0.1 nan'),
     ],

@@ -205,5 +205,5 @@ def test_a_model_without_its_description_is_not_run(ros_bench, files, tmp_path):
     with ros_bench() as ros:
         process = ros.start('policy_node', '-p', f'policy:={tmp_path / "walk.onnx"}', '-p', 'autostart:=true')
         assert process.wait() == 1
-    assert "'velora_ros deploy walk.onnx' drafts 'walk.yaml'" in process.output
+    assert "draft 'walk.yaml' with 'velora_ros deploy walk.onnx'" in process.output
     assert 'Traceback' not in process.output

@@ -103,7 +103,7 @@ def test_invalid_commands_are_refused_with_a_warning_and_move_nothing(ros, sim):
     command = ros.publisher(VECTOR, 'command')
     ros.until(lambda: states)
     command.publish(vector(100.0, 200.0))
-    ros.until(lambda: 'the command has 2 values; the robot takes 1: slider/effort' in process.output)
+    ros.until(lambda: 'the command has 2 values, but the robot takes 1: slider/effort' in process.output)
     for bad in (float('nan'), float('inf')):
         command.publish(vector(bad))
     seen = len(states)

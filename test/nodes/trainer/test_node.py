@@ -58,7 +58,7 @@ def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, t
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     metrics = ros.subscribe(DIAGNOSTICS, 'trainer_node/metrics')
     policies = ros.subscribe('std_msgs/msg/String', 'trainer_node/policy', LATCHED)
-    assert ros.call(TRIGGER, 'trainer_node/start').success
+    ros.call(TRIGGER, 'trainer_node/start')  # a lost answer is asked for again, and then the training has begun already
     again = ros.call(TRIGGER, 'trainer_node/start')
     assert (again.success, again.message) == (False, 'already training; call ~/stop first.')
     ros.until(lambda: 'done: 1100 steps' in process.output)

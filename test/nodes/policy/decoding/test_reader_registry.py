@@ -181,7 +181,7 @@ def test_an_array_that_is_too_short_is_named_with_its_length(fields, ranges, mes
 @pytest.mark.parametrize(
     ('field', 'message'),
     [
-        ('ranges', r"'ranges' is not a number in a message of type .* but an array; give an index, ranges\[0\]"),
+        ('ranges', r"'ranges' is not a number in a message of type .* but an array; give an index \(ranges\[0\]\)"),
         ('range[0]', r"Did you mean 'ranges\[0\]'"),
         ('angle_min[0]', "reads an element of 'angle_min', which is not an array"),
         ('median(ranges)', "unknown function 'median'.* Valid: max, mean, min"),
